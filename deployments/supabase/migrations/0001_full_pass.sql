@@ -1,0 +1,64 @@
+-- The tables that the full pass reads and writes. Additive: over an existing project it only adds what is missing,
+-- and it may be applied any number of times.
+
+create table if not exists public.user_profiles (
+    user_id uuid primary key
+);
+
+alter table public.user_profiles
+    add column if not exists memory_md text,
+    add column if not exists soul_md text,
+    add column if not exists identity_md text,
+    add column if not exists user_md text,
+    add column if not exists agents_md text,
+    add column if not exists tools_md text,
+    add column if not exists soulprint_text text,
+    add column if not exists import_status text,
+    add column if not exists import_stage text,
+    add column if not exists progress_percent integer,
+    add column if not exists import_cost_json jsonb,
+    add column if not exists full_pass_status text default 'pending',
+    add column if not exists full_pass_started_at timestamptz,
+    add column if not exists full_pass_completed_at timestamptz,
+    add column if not exists full_pass_error text,
+    -- The Prefect flow run that owns the row: nobody else may change the columns of the full pass.
+    add column if not exists full_pass_run_id text,
+    -- Of that run, so that a scheduled retry can start the same work again.
+    add column if not exists full_pass_parameters jsonb,
+    add column if not exists full_pass_attempts integer not null default 0,
+    add column if not exists full_pass_next_retry_at timestamptz;
+
+create index if not exists user_profiles_full_pass_retry
+    on public.user_profiles (full_pass_next_retry_at)
+    where full_pass_status = 'failed' and full_pass_next_retry_at is not null;
+
+create table if not exists public.conversation_chunks (
+    id uuid primary key default gen_random_uuid(),
+    user_id uuid not null
+);
+
+alter table public.conversation_chunks
+    add column if not exists conversation_id text,
+    add column if not exists title text,
+    add column if not exists content text,
+    add column if not exists token_count integer,
+    add column if not exists chunk_tier text default 'medium',
+    add column if not exists message_count integer,
+    add column if not exists is_recent boolean default false,
+    add column if not exists created_at timestamptz default now(),
+    -- What makes a chunk the same chunk in a later export; null in rows older than the full pass.
+    add column if not exists chunk_key text;
+
+create unique index if not exists conversation_chunks_user_chunk_key
+    on public.conversation_chunks (user_id, chunk_key);
+
+alter table public.user_profiles enable row level security;
+alter table public.conversation_chunks enable row level security;
+
+drop policy if exists "full pass: users read their own profile" on public.user_profiles;
+create policy "full pass: users read their own profile" on public.user_profiles
+    for select to authenticated using (user_id = (select auth.uid()));
+
+drop policy if exists "full pass: users read their own chunks" on public.conversation_chunks;
+create policy "full pass: users read their own chunks" on public.conversation_chunks
+    for select to authenticated using (user_id = (select auth.uid()));

@@ -1,0 +1,207 @@
+-- Every change of more than one row, and every change of full_pass_status, is one of these functions, so that it is
+-- atomic and fenced: only the flow run that owns the user may change what belongs to its pass.
+-- They run with the caller's rights and only service_role may execute them.
+
+-- Makes p_run_id the owner of the user. A row that another run is processing is left alone unless p_replaces names
+-- that run: the caller has then found it dead. Claiming again with the same run changes nothing but the status.
+-- Returns {"found": bool, "claimed": bool, "owner": text|null}.
+create or replace function public.full_pass_claim(
+    p_user_id uuid, p_run_id text, p_parameters jsonb, p_replaces text default null
+) returns jsonb language plpgsql set search_path = '' as $$
+declare
+    v_row record;
+begin
+    select full_pass_status, full_pass_run_id into v_row
+        from public.user_profiles where user_id = p_user_id for update;
+    if not found then
+        return jsonb_build_object('found', false, 'claimed', false, 'owner', null);
+    end if;
+    if v_row.full_pass_status = 'processing'
+        and v_row.full_pass_run_id is distinct from p_run_id
+        and v_row.full_pass_run_id is distinct from p_replaces
+    then
+        return jsonb_build_object('found', true, 'claimed', false, 'owner', v_row.full_pass_run_id);
+    end if;
+    update public.user_profiles set
+        full_pass_status = 'processing',
+        full_pass_started_at = now(),
+        full_pass_error = null,
+        full_pass_attempts = case
+            when full_pass_run_id = p_run_id then full_pass_attempts
+            when full_pass_status = 'complete' then 1
+            else full_pass_attempts + 1
+        end,
+        full_pass_run_id = p_run_id,
+        full_pass_parameters = p_parameters,
+        full_pass_next_retry_at = null,
+        progress_percent = 0,
+        import_stage = 'full_pass'
+    where user_id = p_user_id;
+    return jsonb_build_object('found', true, 'claimed', true, 'owner', p_run_id);
+end $$;
+
+-- Moves the stage and the percentage, never backwards. Returns {"found": bool, "owner": text|null, "status": text|null};
+-- nothing is written unless p_run_id is the owner and the row says processing.
+create or replace function public.full_pass_progress(
+    p_user_id uuid, p_run_id text, p_stage text, p_percent integer
+) returns jsonb language plpgsql set search_path = '' as $$
+declare
+    v_row record;
+begin
+    update public.user_profiles set
+        import_stage = p_stage,
+        progress_percent = greatest(coalesce(progress_percent, 0), p_percent)
+    where user_id = p_user_id and full_pass_run_id = p_run_id and full_pass_status = 'processing';
+    select full_pass_run_id, full_pass_status into v_row from public.user_profiles where user_id = p_user_id;
+    return jsonb_build_object('found', found, 'owner', v_row.full_pass_run_id, 'status', v_row.full_pass_status);
+end $$;
+
+-- Inserts chunks, or brings the row of the same chunk_key up to date; an unchanged row is not written, so that what
+-- other systems hang on it (embeddings) stays valid. p_chunks: array of objects with the columns of the table.
+-- Returns how many rows were written.
+create or replace function public.full_pass_save_chunks(p_user_id uuid, p_run_id text, p_chunks jsonb)
+returns integer language plpgsql set search_path = '' as $$
+declare
+    v_written integer;
+begin
+    perform public.full_pass_require_owner(p_user_id, p_run_id);
+    insert into public.conversation_chunks as stored
+        (user_id, chunk_key, conversation_id, title, content, token_count, chunk_tier, message_count, is_recent,
+         created_at)
+    select p_user_id, c.chunk_key, c.conversation_id, c.title, c.content, c.token_count, 'medium', c.message_count,
+           c.is_recent, coalesce(c.created_at, 'epoch')  -- null is no date in an older schema
+    from jsonb_to_recordset(p_chunks) as c(
+        chunk_key text, conversation_id text, title text, content text, token_count integer, message_count integer,
+        is_recent boolean, created_at timestamptz)
+    on conflict (user_id, chunk_key) do update set
+        title = excluded.title, token_count = excluded.token_count, message_count = excluded.message_count,
+        is_recent = excluded.is_recent, created_at = excluded.created_at
+    where (stored.title, stored.token_count, stored.message_count, stored.is_recent, stored.created_at)
+        is distinct from
+        (excluded.title, excluded.token_count, excluded.message_count, excluded.is_recent, excluded.created_at);
+    get diagnostics v_written = row_count;
+    return v_written;
+end $$;
+
+-- Deletes the user's chunks named by p_chunk_keys, and the rows older than the full pass, which have no key.
+create or replace function public.full_pass_prune_chunks(p_user_id uuid, p_run_id text, p_chunk_keys text[])
+returns integer language plpgsql set search_path = '' as $$
+declare
+    v_deleted integer;
+begin
+    perform public.full_pass_require_owner(p_user_id, p_run_id);
+    delete from public.conversation_chunks
+        where user_id = p_user_id and (chunk_key is null or chunk_key = any (p_chunk_keys));
+    get diagnostics v_deleted = row_count;
+    return v_deleted;
+end $$;
+
+create or replace function public.full_pass_save_memory(p_user_id uuid, p_run_id text, p_memory_md text)
+returns void language plpgsql set search_path = '' as $$
+begin
+    perform public.full_pass_require_owner(p_user_id, p_run_id);
+    update public.user_profiles set memory_md = p_memory_md where user_id = p_user_id;
+end $$;
+
+-- p_sections: {"soul_md": text, "identity_md": text, "user_md": text, "agents_md": text, "tools_md": text}; all five
+-- change together or not at all.
+create or replace function public.full_pass_save_sections(
+    p_user_id uuid, p_run_id text, p_sections jsonb, p_soulprint_text text
+) returns void language plpgsql set search_path = '' as $$
+begin
+    perform public.full_pass_require_owner(p_user_id, p_run_id);
+    update public.user_profiles set
+        soul_md = p_sections ->> 'soul_md',
+        identity_md = p_sections ->> 'identity_md',
+        user_md = p_sections ->> 'user_md',
+        agents_md = p_sections ->> 'agents_md',
+        tools_md = p_sections ->> 'tools_md',
+        soulprint_text = p_soulprint_text
+    where user_id = p_user_id;
+end $$;
+
+-- What the pass has cost so far; written by the owner also after it has failed.
+create or replace function public.full_pass_save_cost(p_user_id uuid, p_run_id text, p_cost jsonb)
+returns void language sql set search_path = '' as $$
+    update public.user_profiles set import_cost_json = p_cost
+    where user_id = p_user_id and full_pass_run_id = p_run_id;
+$$;
+
+-- Returns whether the row says complete by p_run_id afterwards. A row that was called failed while its run lived on
+-- (its worker was lost) is set right.
+create or replace function public.full_pass_complete(p_user_id uuid, p_run_id text)
+returns boolean language plpgsql set search_path = '' as $$
+begin
+    update public.user_profiles set
+        full_pass_status = 'complete',
+        full_pass_completed_at = now(),
+        full_pass_error = null,
+        full_pass_next_retry_at = null,
+        progress_percent = 100,
+        import_stage = 'complete'
+    where user_id = p_user_id and full_pass_run_id = p_run_id and full_pass_status in ('processing', 'failed');
+    return exists (
+        select from public.user_profiles
+        where user_id = p_user_id and full_pass_run_id = p_run_id and full_pass_status = 'complete');
+end $$;
+
+-- Returns whether the row was changed: only the owner may fail its own pass, once. An error that does not name its
+-- step (the process died) gets the step that the row was at. p_retry_after: null when trying again is of no use.
+create or replace function public.full_pass_fail(
+    p_user_id uuid, p_run_id text, p_error text, p_retry_after interval default null, p_max_attempts integer default 5
+) returns boolean language plpgsql set search_path = '' as $$
+begin
+    update public.user_profiles set
+        full_pass_status = 'failed',
+        full_pass_completed_at = now(),
+        full_pass_error = left(
+            case when p_error like 'step=%' then p_error
+                 else 'step=' || coalesce(import_stage, 'full_pass') || ': ' || p_error end, 500),
+        full_pass_next_retry_at = case
+            when full_pass_attempts < p_max_attempts then now() + p_retry_after * power(2, full_pass_attempts - 1)
+        end
+    where user_id = p_user_id and full_pass_run_id = p_run_id and full_pass_status = 'processing';
+    return found;
+end $$;
+
+-- Failed users whose next try is due, oldest first. Returns {"user_id", "run_id", "attempts", "parameters"} objects;
+-- run_id is the run that failed.
+create or replace function public.full_pass_due(p_limit integer)
+returns setof jsonb language sql stable set search_path = '' as $$
+    select jsonb_build_object(
+        'user_id', user_id, 'run_id', full_pass_run_id, 'attempts', full_pass_attempts,
+        'parameters', full_pass_parameters)
+    from public.user_profiles
+    where full_pass_status = 'failed' and full_pass_next_retry_at <= now() and full_pass_parameters is not null
+    order by full_pass_next_retry_at
+    limit p_limit;
+$$;
+
+-- Raises FP001 unless p_run_id owns the user and is processing; holds the row until the transaction ends.
+create or replace function public.full_pass_require_owner(p_user_id uuid, p_run_id text)
+returns void language plpgsql set search_path = '' as $$
+declare
+    v_row record;
+begin
+    select full_pass_run_id, full_pass_status into v_row
+        from public.user_profiles where user_id = p_user_id for update;
+    if v_row.full_pass_run_id is distinct from p_run_id or v_row.full_pass_status is distinct from 'processing' then
+        raise exception using errcode = 'FP001', message = 'this flow run does not own the user',
+            detail = coalesce(v_row.full_pass_run_id, 'no run');
+    end if;
+end $$;
+
+do $$
+declare
+    v_function regprocedure;
+begin
+    for v_function in
+        select p.oid::regprocedure from pg_proc p
+        where p.pronamespace = 'public'::regnamespace and p.proname like 'full\_pass\_%'
+    loop
+        execute format('revoke execute on function %s from public, anon, authenticated', v_function);
+        execute format('grant execute on function %s to service_role', v_function);
+    end loop;
+end $$;
+
+notify pgrst, 'reload schema';

@@ -1,0 +1,132 @@
+"""The ways in which a full pass fails.
+
+    FullPassError
+    ├── SettingsError       a setting is missing or malformed
+    ├── ExportError         the export cannot be read
+    ├── UserNotFound        no row of user_profiles to write to
+    ├── NotOwner            another flow run has the user
+    ├── StoreError          Supabase refused or could not be reached
+    └── ModelError          the model call gave nothing that can be used
+        ├── ModelRefusedAccess   key, permission, credit, model name or parameters
+        └── InvalidReply         the reply is cut off, refused or not what was asked for
+    StepFailed              any of the above, or any other exception, with the step it happened in
+
+A message of this tree is shown to operators, stored in `full_pass_error` and in the Prefect server: it says what
+happened and what to do, and never holds text of the user, keys, or what a library put into its own message.
+"""
+
+import re
+import traceback
+
+import anthropic
+import httpx
+import postgrest
+import pydantic
+from storage3.exceptions import StorageApiError
+
+MAX_ERROR_LENGTH = 500  # characters of user_profiles.full_pass_error
+
+
+class FullPassError(Exception):
+    """Base of the errors whose message may be shown."""
+
+    #: True when the same run would fail again until somebody changes something.
+    permanent = False
+
+
+class SettingsError(FullPassError):
+    """A setting is missing or malformed; the message lists every problem and where to set each."""
+
+    permanent = True
+
+
+class ExportError(FullPassError):
+    """The export cannot be read: missing, empty, not an export, or nothing usable in it."""
+
+    permanent = True
+
+
+class UserNotFound(FullPassError):
+    """user_profiles has no row for the user."""
+
+    permanent = True
+
+
+class NotOwner(FullPassError):
+    """Another flow run has the user; this one must not write."""
+
+    permanent = True
+
+
+class StoreError(FullPassError):
+    """Supabase refused a request or could not be reached."""
+
+
+class ModelError(FullPassError):
+    """A model call gave nothing that can be used."""
+
+
+class ModelRefusedAccess(ModelError):
+    """The Messages API turned the request down for a reason that a retry does not change."""
+
+    permanent = True
+
+
+class InvalidReply(ModelError):
+    """The model's reply is cut off, refused, or does not validate."""
+
+
+class StepFailed(Exception):
+    """A step of the full pass failed. `str()` is what full_pass_error holds: `step=NAME: Type: message`."""
+
+    def __init__(self, step: str, cause: BaseException):
+        self.step = step
+        self.permanent = isinstance(cause, FullPassError) and cause.permanent
+        super().__init__(f"step={step}: {describe(cause)}"[:MAX_ERROR_LENGTH])
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Prefect pickles exceptions; the cause stays behind, its message may hold what must not travel.
+        return _restore, (self.step, self.permanent, str(self))
+
+
+def _restore(step: str, permanent: bool, message: str) -> StepFailed:
+    error = StepFailed.__new__(StepFailed)
+    Exception.__init__(error, message)
+    error.step, error.permanent = step, permanent
+    return error
+
+
+def describe(error: BaseException) -> str:
+    """`Type: message` of any exception, without anything of the user's text.
+
+    Only our own messages are repeated; of a library's exception just what is known to be free of data is kept,
+    because pydantic quotes the input, Postgres the failing row and a JSON parser the text around the mistake.
+    """
+    name = type(error).__name__
+    match error:
+        case FullPassError():
+            return f"{name}: {error}"
+        case pydantic.ValidationError():
+            return f"{name}: {error.error_count()} fields of {error.title} do not validate"
+        case postgrest.APIError():
+            return f"{name}: the database answered {error.code or 'without a code'}"
+        case StorageApiError():
+            return f"{name}: storage answered {error.status} {error.code}"
+        case anthropic.APIStatusError():
+            return f"{name}: the Messages API answered {error.status_code} (request {error.request_id})"
+        case httpx.HTTPStatusError():
+            return f"{name}: {error.request.url.host} answered {error.response.status_code}"
+        case httpx.RequestError() | anthropic.APIConnectionError():
+            return f"{name}: no answer"
+        case OSError() if error.strerror:
+            return f"{name}: {error.strerror}"
+        case _:
+            return f"{name}: unexpected; the flow run's log shows where"
+
+
+def where(error: BaseException) -> str:
+    """The stack of an exception as `module.py:line function` lines, innermost last, without any message or value."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return "\n".join(
+        f"  {re.sub(r'^.*/(?=[^/]+/[^/]+$)', '', frame.filename)}:{frame.lineno} {frame.name}" for frame in frames
+    )

@@ -1,0 +1,100 @@
+"""Steps 2 and 3: from the export on disk to chunks on disk, and from there to the database."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from flows import chunking, exports, spool
+from flows.conversations import Skipped
+from flows.errors import ExportError
+from flows.store import Store
+
+_RECENT = timedelta(days=180)
+_ROWS_PER_REQUEST = 200  # about 2 MB of JSON
+
+
+@dataclass
+class Chunked:
+    """What step 2 found."""
+
+    chunks: int = 0
+    conversations: int = 0
+    messages: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)  # reason → entries
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What step 3 changed: rows inserted or updated, rows left as they were, rows deleted."""
+
+    written: int
+    unchanged: int
+    pruned: int
+
+
+def chunk_export(export: Path, to: Path) -> Chunked:
+    """Writes the chunks of the export as JSON lines, one conversation in memory at a time.
+
+    Raises ExportError when the export cannot be read or has no usable conversation.
+    """
+    found = Chunked()
+    found.chunks = spool.write(to, _records(export, found))
+    if not found.chunks:
+        reasons = ", ".join(f"{reason}: {count}" for reason, count in found.skipped.most_common(5))
+        raise ExportError(
+            "the export has no conversation with text"
+            + (f" (skipped {reasons})" if reasons else "")
+            + "; upload the export's zip or its conversations.json"
+        )
+    return found
+
+
+def _records(export: Path, found: Chunked) -> Iterator[dict[str, Any]]:
+    for conversation in exports.read(export):
+        if isinstance(conversation, Skipped):
+            found.skipped[conversation.reason] += 1
+            continue
+        found.conversations += 1
+        found.messages += len(conversation.messages)
+        for chunk in chunking.chunks(conversation):
+            yield {
+                "chunk_key": chunk.key,
+                "conversation_id": chunk.conversation_id,
+                "title": chunk.title,
+                "content": chunk.content,
+                "token_count": chunk.token_count,
+                "message_count": chunk.message_count,
+                "created_at": chunk.at.isoformat() if chunk.at else None,
+            }
+
+
+async def save(store: Store, user_id: UUID, run_id: str, chunks: Path) -> Saved:
+    """Makes the user's rows the chunks of the file: new ones first, then what is gone is deleted.
+
+    At no moment is the user without chunks, and rows that stay are not written.
+    """
+    recent_from = (datetime.now(UTC) - _RECENT).isoformat()
+    gone = {key async for key in store.chunk_keys(user_id)}
+    written = unchanged = 0
+    records = spool.read(chunks)
+    while rows := list(islice(records, _ROWS_PER_REQUEST)):
+        for row in rows:
+            gone.discard(row["chunk_key"])
+            row["is_recent"] = bool(row["created_at"] and row["created_at"] >= recent_from)
+        changed = await store.save_chunks(user_id, run_id, rows)
+        written += changed
+        unchanged += len(rows) - changed
+    pruned = await _prune(store, user_id, run_id, sorted(gone))
+    return Saved(written, unchanged, pruned)
+
+
+async def _prune(store: Store, user_id: UUID, run_id: str, keys: list[str]) -> int:
+    pruned = 0
+    for start in range(0, len(keys) or 1, 1_000):  # at least once: rows older than the full pass have no key
+        pruned += await store.prune_chunks(user_id, run_id, keys[start : start + 1_000])
+    return pruned

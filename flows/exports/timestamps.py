@@ -1,0 +1,39 @@
+"""Times as exports write them."""
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+_LATEST_SECONDS = 253_402_300_799  # 9999-12-31T23:59:59Z, the last that datetime can hold
+
+
+def parse(value: Any) -> datetime | None:
+    """A time in seconds or milliseconds since 1970, or in ISO 8601, as UTC; None when it is none of these."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return _from_number(float(value)) if abs(value) < 1e18 else None
+    if isinstance(value, str):
+        try:
+            return _from_number(float(value))
+        except ValueError:
+            return _from_iso(value)
+    return None
+
+
+def _from_number(seconds: float) -> datetime | None:
+    if not math.isfinite(seconds) or seconds <= 0:
+        return None
+    if seconds > _LATEST_SECONDS:
+        seconds /= 1000
+    if seconds > 1e11:  # the year 5138: these are milliseconds
+        seconds /= 1000
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _from_iso(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

@@ -1,0 +1,150 @@
+"""The full pass: a person's chat history in, durable memory for their AI out.
+
+From top to bottom the nine steps, each a task, and the flow that composes them. Tasks hand each other paths and
+counts; the data lies in the run's folder and in the database. What a step does is in the module it calls.
+"""
+
+import asyncio
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+from uuid import UUID
+
+from prefect import allow_failure, flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows import (
+    claude,
+    export_chunks,
+    extraction,
+    facts,
+    memory,
+    reduction,
+    report,
+    sections,
+    spool,
+    status,
+    store,
+)
+from flows.steps import run_id, step
+from flows.workspace import workspace
+
+
+@task(cache_policy=NO_CACHE)
+async def download_conversations(user_id: UUID, storage_path: str, folder: Path) -> Path:
+    """Step 1: the uploaded export, streamed to local disk."""
+    async with step("download_conversations", user_id) as metrics:
+        export = folder / "export"
+        metrics["bytes"] = await store.current().download(storage_path, user_id, export)
+        return export
+
+
+@task(cache_policy=NO_CACHE)
+async def chunk_conversations(user_id: UUID, export: Path, expected: int | None) -> Path:
+    """Step 2: chunks of about 2,000 tokens, on disk."""
+    async with step("chunk_conversations", user_id) as metrics:
+        chunks = export.with_name("chunks.jsonl")
+        found = await asyncio.to_thread(export_chunks.chunk_export, export, chunks)
+        metrics |= {"conversations": found.conversations, "messages": found.messages, "chunks": found.chunks}
+        metrics["skipped"] = found.skipped.total()
+        if expected is not None:
+            metrics["expected_conversations"] = expected
+        export.unlink()
+        return chunks
+
+
+@task(cache_policy=NO_CACHE)
+async def save_chunks(user_id: UUID, chunks: Path) -> None:
+    """Step 3: the user's rows of conversation_chunks are the chunks of this export."""
+    async with step("save_chunks", user_id) as metrics:
+        metrics |= asdict(await export_chunks.save(store.current(), user_id, run_id(), chunks))
+
+
+@task(cache_policy=NO_CACHE)
+async def extract_facts(user_id: UUID, chunks: Path) -> list[Path]:
+    """Step 4: the facts of every chunk, in batches that take turns on the slots of the tag `extraction`."""
+    async with step("extract_facts", user_id) as metrics:
+        metrics["chunks"] = count = sum(1 for _ in spool.read(chunks))
+        parts = await extraction.extract(user_id, chunks, count)
+        metrics["batches"] = len(parts)
+        metrics |= claude.current().ledger.metrics("extract_facts")
+        return parts
+
+
+@task(cache_policy=NO_CACHE)
+async def consolidate_facts(user_id: UUID, parts: list[Path]) -> Path:
+    """Step 5: facts that say the same become one with several sources."""
+    async with step("consolidate_facts", user_id) as metrics:
+        unique = parts[0].with_name("unique.jsonl")
+        metrics["facts"], metrics["unique"] = await asyncio.to_thread(facts.consolidate, parts, unique)
+        return unique
+
+
+@task(cache_policy=NO_CACHE)
+async def hierarchical_reduce(user_id: UUID, unique: Path) -> Path:
+    """Step 6: facts of more than 200k tokens are merged until they fit one prompt."""
+    async with step("hierarchical_reduce", user_id) as metrics:
+        reduced = unique.with_name("reduced.jsonl")
+        metrics["tokens"], metrics["rounds"] = await reduction.reduce(unique, reduced)
+        return reduced
+
+
+@task(cache_policy=NO_CACHE)
+async def generate_memory(user_id: UUID, reduced: Path) -> Path:
+    """Step 7: the MEMORY document."""
+    async with step("generate_memory", user_id) as metrics:
+        document = reduced.with_name("MEMORY.md")
+        document.write_text(await memory.generate(reduced), encoding="utf-8")
+        metrics["characters"] = document.stat().st_size
+        return document
+
+
+@task(cache_policy=NO_CACHE)
+async def save_memory(user_id: UUID, document: Path) -> None:
+    """Step 8: user_profiles.memory_md."""
+    async with step("save_memory", user_id):
+        await store.current().save_memory(user_id, run_id(), document.read_text(encoding="utf-8"))
+
+
+@task(cache_policy=NO_CACHE)
+async def v2_regeneration(user_id: UUID, chunks: Path, document: Path) -> None:
+    """Step 9: the five profile sections. An enhancement: when it fails, the old sections stay and the run completes."""
+    # Submitted tasks run in a thread with an event loop of its own, which needs clients of its own.
+    async with store.connected() as users, claude.connected(), step("v2_regeneration", user_id):
+        profile = await sections.regenerate(chunks, document.read_text(encoding="utf-8"))
+        await users.save_sections(user_id, run_id(), profile.columns(), profile.text())
+
+
+@flow(
+    name="full-pass",
+    flow_run_name="full-pass-{user_id}",
+    on_running=[status.running],
+    on_completion=[status.completed],
+    on_failure=[status.failed],
+    on_crashed=[status.crashed],
+    on_cancellation=[status.cancelled],
+)
+async def full_pass(
+    user_id: UUID,
+    storage_path: str,
+    file_type: Literal["zip", "json"] | None = None,
+    conversation_count: int | None = None,
+) -> dict[str, Any]:
+    """Reads a person's whole export and writes chunks, MEMORY and the profile sections.
+
+    storage_path: the export's place in Storage, `imports/<user_id>/<file>`. file_type and conversation_count are what
+    the uploader believes; the bytes decide, and a different count is only reported.
+    Returns what the run used: `{calls, input_tokens, output_tokens, cost_usd, sections}`.
+    """
+    async with workspace(user_id) as folder:
+        export = await download_conversations(user_id, storage_path, folder)
+        chunks = await chunk_conversations(user_id, export, conversation_count)
+        await save_chunks(user_id, chunks)
+        parts = await extract_facts(user_id, chunks)
+        unique = await consolidate_facts(user_id, parts)
+        reduced = await hierarchical_reduce(user_id, unique)
+        document = await generate_memory(user_id, reduced)
+        await save_memory(user_id, document)
+        regenerated = v2_regeneration.submit(user_id, chunks, document)
+        await asyncio.to_thread(regenerated.wait)  # resolving the future below would stop the event loop meanwhile
+        return await report.publish(user_id, allow_failure(regenerated))

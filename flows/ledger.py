@@ -1,0 +1,78 @@
+"""What the model calls of a run used and cost, by step and model, from the API's own usage figures."""
+
+import threading
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from anthropic.types import Usage
+
+from flows import prices
+
+
+@dataclass
+class Entry:
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_read_tokens: int = 0
+    cost_usd: float | None = 0.0
+
+    def add(self, other: "Entry") -> None:
+        self.calls += other.calls
+        self.input_tokens += other.input_tokens
+        self.output_tokens += other.output_tokens
+        self.cache_write_tokens += other.cache_write_tokens
+        self.cache_read_tokens += other.cache_read_tokens
+        known = self.cost_usd is not None and other.cost_usd is not None
+        self.cost_usd = (self.cost_usd or 0) + (other.cost_usd or 0) if known else None
+
+    def dollars(self) -> str:
+        return "unknown" if self.cost_usd is None else f"${self.cost_usd:.4f}"
+
+
+@dataclass
+class Ledger:
+    """Safe to write from several threads: v2_regeneration runs beside the flow's own thread."""
+
+    entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def record(self, step: str, model: str, usage: Usage) -> None:
+        write, read = usage.cache_creation_input_tokens or 0, usage.cache_read_input_tokens or 0
+        dollars = prices.cost(
+            model, input=usage.input_tokens, output=usage.output_tokens, cache_write=write, cache_read=read
+        )
+        with self._lock:
+            self.entries.setdefault((step, model), Entry()).add(
+                Entry(1, usage.input_tokens, usage.output_tokens, write, read, dollars)
+            )
+
+    def total(self) -> Entry:
+        total = Entry()
+        with self._lock:
+            for entry in self.entries.values():
+                total.add(entry)
+        return total
+
+    def metrics(self, step: str) -> dict[str, Any]:
+        """The figures of one step for its log line."""
+        total = Entry()
+        with self._lock:
+            for (name, _), entry in self.entries.items():
+                if name == step:
+                    total.add(entry)
+        return {
+            "calls": total.calls,
+            "input_tokens": total.input_tokens,
+            "output_tokens": total.output_tokens,
+            "cost": total.dollars(),
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """`{"total": {calls, input_tokens, …, cost_usd}, "by_step": [{step, model, calls, …}]}`; cost_usd is null
+        when a model without a known price took part."""
+        total = self.total()
+        with self._lock:
+            rows = [{"step": step, "model": model, **asdict(entry)} for (step, model), entry in self.entries.items()]
+        return {"total": asdict(total), "by_step": rows}

@@ -1,0 +1,129 @@
+"""Every setting, read from the environment when it is used.
+
+A deployment changes its settings by changing the environment of its worker; nothing is cached for the life of a
+process, so a long-lived process sees the change too.
+"""
+
+import logging
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, HttpUrl, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from flows.errors import SettingsError
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_FACT_EXTRACTION_CONCURRENCY = 3
+MAX_FACT_EXTRACTION_CONCURRENCY = 50
+
+#: Where a problem with a setting is mended, by the setting's first word.
+_WHERE = {
+    "SUPABASE": "Supabase dashboard, Project settings, API; set it in the environment of the worker",
+    "ANTHROPIC": "Claude console, API keys; set it in the environment of the worker",
+    "WEBHOOK": "choose one (openssl rand -hex 32) and set it for the webhook receiver and the web app",
+}
+
+
+def _not_empty(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value().strip():
+        raise ValueError("is empty")
+    return secret
+
+
+Secret = Annotated[SecretStr, AfterValidator(_not_empty)]
+
+
+class _Environment(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="", extra="ignore", env_ignore_empty=False)
+
+    def __init__(self, **values: Any):
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise SettingsError(_explain(error)) from None
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors(include_input=False, include_url=False):
+        name = str(problem["loc"][0]).upper()
+        what = "is missing" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
+        where = _WHERE.get(name.split("_")[0], "set it in the environment of the worker, or unset it for the default")
+        lines.append(f"{name}: {what} ({where})")
+    return "; ".join(lines)
+
+
+class StoreSettings(_Environment):
+    """Where the users' rows and exports are."""
+
+    supabase_url: HttpUrl
+    supabase_service_key: Secret
+    #: Private bucket that the web app uploads exports to.
+    storage_bucket: str = "imports"
+
+
+class ModelSettings(_Environment):
+    """Which models answer, and where."""
+
+    anthropic_api_key: Secret
+    anthropic_base_url: HttpUrl = HttpUrl("https://api.anthropic.com")
+    extraction_model: str = "claude-haiku-5-5"
+    memory_model: str = "claude-haiku-5-5"
+    #: Seconds until a call without an answer counts as failed.
+    model_timeout_seconds: float = Field(default=180, gt=0)
+    #: How often the client repeats a call after 429, 5xx and dropped connections, with growing pauses.
+    model_max_retries: int = Field(default=4, ge=0)
+
+
+class PassSettings(_Environment):
+    """How the full pass works."""
+
+    #: Parent of the folders in which runs keep their data while they work.
+    spool_dir: Path = Path(tempfile.gettempdir()) / "soulprint-spool"
+    #: Calls that one extraction task run makes in a row while it holds its slot.
+    extraction_batch_calls: int = Field(default=10, ge=1)
+    #: Tokens of facts above which hierarchical_reduce shortens them.
+    facts_token_limit: int = Field(default=200_000, ge=1_000)
+    full_pass_max_attempts: int = Field(default=5, ge=1)
+    #: Wait before the first retry of a failed user; doubles with each further one.
+    full_pass_retry_minutes: float = Field(default=10, gt=0)
+
+
+class WebhookSettings(_Environment):
+    """What the webhook receiver needs beside the store."""
+
+    webhook_key: Secret
+    full_pass_deployment: str = "full-pass/full-pass"
+    storage_bucket: str = "imports"
+
+
+def check(*groups: type[_Environment]) -> None:
+    """Reads the groups of settings and raises one SettingsError with the problems of all of them."""
+    problems = []
+    for group in groups:
+        try:
+            group()
+        except SettingsError as error:
+            problems.append(str(error))
+    if problems:
+        raise SettingsError("; ".join(problems))
+
+
+def fact_extraction_concurrency() -> int:
+    """FACT_EXTRACTION_CONCURRENCY, 1-50. Anything else means 3 and is said in a warning."""
+    text = os.environ.get("FACT_EXTRACTION_CONCURRENCY")
+    if text is None:
+        return DEFAULT_FACT_EXTRACTION_CONCURRENCY
+    # isdecimal: int() also takes "1_0", " 7 " and "+7", which are more likely mistakes than wishes.
+    if len(text) <= 2 and text.isascii() and text.isdecimal() and 1 <= int(text) <= MAX_FACT_EXTRACTION_CONCURRENCY:
+        return int(text)
+    logger.warning(
+        "FACT_EXTRACTION_CONCURRENCY is not a whole number from 1 to %d; using %d",
+        MAX_FACT_EXTRACTION_CONCURRENCY,
+        DEFAULT_FACT_EXTRACTION_CONCURRENCY,
+    )
+    return DEFAULT_FACT_EXTRACTION_CONCURRENCY

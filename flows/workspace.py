@@ -1,0 +1,21 @@
+"""What a run needs while it works: the clients of Supabase and Claude, and a folder for its data."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID
+
+from flows import claude, spool, store
+from flows.settings import PassSettings
+from flows.steps import run_id
+
+
+@asynccontextmanager
+async def workspace(user_id: UUID) -> AsyncIterator[Path]:
+    """Opens the clients and gives the run's folder. What the calls cost is saved at the end, also of a failed run."""
+    async with store.connected() as users, claude.connected() as model:
+        with spool.folder(PassSettings().spool_dir, run_id()) as folder:
+            try:
+                yield folder
+            finally:
+                await users.save_cost(user_id, run_id(), model.ledger.as_json())

@@ -1,0 +1,40 @@
+import pickle
+
+import postgrest
+import pytest
+from pydantic import BaseModel
+
+from flows.errors import ExportError, InvalidReply, StepFailed, describe
+
+
+class Model(BaseModel):
+    number: int
+
+
+def test_an_error_names_its_step_type_and_remedy():
+    error = StepFailed("download_conversations", ExportError("the export is empty; upload it again"))
+    assert str(error) == "step=download_conversations: ExportError: the export is empty; upload it again"
+    assert error.permanent
+
+
+def test_what_may_pass_by_itself_is_not_permanent():
+    assert not StepFailed("extract_facts", InvalidReply("cut off")).permanent
+    assert not StepFailed("extract_facts", ZeroDivisionError()).permanent
+
+
+def test_an_error_is_never_longer_than_its_column():
+    assert len(str(StepFailed("save_chunks", ExportError("x" * 2_000)))) == 500
+
+
+def test_what_libraries_quote_of_the_users_text_is_left_out():
+    with pytest.raises(ValueError, match="private words") as invalid:
+        Model.model_validate({"number": "private words"})
+    row = {"code": "23502", "message": "null value", "details": "Failing row contains (private words)."}
+    for error in (invalid.value, postgrest.APIError(row), KeyError("private words"), ValueError("private words")):
+        assert "private words" not in describe(error)
+        assert type(error).__name__ in describe(error)
+
+
+def test_an_error_survives_being_pickled():
+    error = pickle.loads(pickle.dumps(StepFailed("save_memory", ExportError("no"))))
+    assert (str(error), error.step, error.permanent) == ("step=save_memory: ExportError: no", "save_memory", True)
