@@ -1,0 +1,40 @@
+# Everything sets itself up: the only thing that must be there is Python 3.11 or newer.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run up test check sample clean
+
+## run: take an export through the full pass on the embedded stack (EXPORT=path/to/export.zip for your own)
+run: $(VENV)/.installed
+	@$(BIN)/python -m deployments.local run $(if $(EXPORT),"$(EXPORT)")
+
+## up: start the embedded stack and keep it running for a look, until Ctrl-C
+up: $(VENV)/.installed
+	@$(BIN)/python -m deployments.local up $(if $(EXPORT),"$(EXPORT)")
+
+## test: style, types and all tests
+test: check
+	$(BIN)/python -m pytest
+
+## check: style and types
+check: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+## sample: make the shipped sample export again
+sample: $(VENV)/.installed
+	$(BIN)/python -m tests.sample --out tests/data/sample_export.zip --facts tests/data/sample_facts.json
+
+## clean: remove the virtual environment and the state of the embedded stack
+clean:
+	rm -rf $(VENV) .soulprint .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/.installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, $(PYTHON) is older; name another one: make PYTHON=python3.12 …"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@

@@ -1,0 +1,80 @@
+"""The commands behind `make run` and `make up`."""
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from deployments.local import demo
+from deployments.local.processes import StackError
+from deployments.local.stack import ROOT, Stack
+from flows.errors import FullPassError
+
+SAMPLE = ROOT / "tests" / "data" / "sample_export.zip"
+
+
+def main() -> int:
+    arguments = _arguments()
+    console = Console(highlight=False)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGHUP, _stop)
+    state = Path(os.environ.get("SOULPRINT_STATE") or ROOT / ".soulprint")
+    stack = None
+    try:
+        stack = Stack(state, tell=lambda what: console.print(f"[dim]{what} …[/dim]"))
+        console.print(demo.who_answers(stack))
+        stack.start()
+        user_id, storage_path = demo.upload(stack, arguments.export, console)
+        if arguments.command == "up":
+            demo.show_addresses(stack, user_id, storage_path, console)
+            signal.pause()
+        return demo.run(stack, user_id, storage_path, console)
+    except KeyboardInterrupt:
+        console.print("\nstopped")
+        return 130
+    except (StackError, FullPassError) as error:
+        console.print(f"[red]{error}[/red]", markup=True)
+        return 1
+    finally:
+        # A second Ctrl-C must not leave half of the processes behind.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if stack is not None:
+            console.print("[dim]stopping …[/dim]")
+            stack.stop()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m deployments.local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("run", "start the stack, take an export through the full pass, show the MEMORY, stop"),
+        ("up", "start the stack and keep it running for a look, until Ctrl-C"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument(
+            "export",
+            nargs="?",
+            type=_export,
+            default=SAMPLE,
+            help="a ChatGPT export, .zip or .json (default: the sample of an invented person)",
+        )
+    return parser.parse_args()
+
+
+def _export(text: str) -> Path:
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {text}")
+    return path
+
+
+def _stop(signal_number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

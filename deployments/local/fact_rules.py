@@ -1,0 +1,115 @@
+"""Rules that find first-person facts in a chunk, for the Messages API stand-in: no model, the person's own sentences.
+
+A fact is a whole sentence of a `User:` or `Instructions:` message that begins like one of the patterns below. Code
+blocks, quoted lines and questions hold no facts.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MAX_FACT_CHARACTERS = 500
+
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+_MONTH = "|".join(_MONTHS)
+
+#: How sentences of a kind begin, in the languages that the rules know. The first kind that matches counts.
+_BEGINNINGS = {
+    "date": (
+        rf"My birthday is |I was born |We got married on |I moved to .{{1,80}}? in \d{{4}}"
+        rf"|On (?:\d{{4}}-\d\d-\d\d|\d{{1,2}} (?:{_MONTH})|(?:{_MONTH}) \d{{1,2}}).{{0,12}}? I "
+        rf"|My [^.!?]{{1,80}}? is on (?:\d|{_MONTH})"
+        "|Mein Geburtstag ist |Mi cumpleaños es |Mon anniversaire est "
+    ),
+    "decision": (
+        "I decided |I've decided |I have decided |I chose |We decided |I'm going to stop "
+        "|Ich habe beschlossen|He decidido |J'ai décidé "
+    ),
+    "project": (
+        "I'm working on |I am working on |I'm building |I am building |I'm writing |I am writing |I started a project "
+        "|My project |Ich arbeite an |Estoy trabajando en |Je travaille sur "
+    ),
+    "preference": (
+        "I prefer |I love |I like |I hate |I can't stand |I always |I never |I'm allergic to |I am allergic to "
+        r"|My favou?rite .{1,60}? is |Ich bevorzuge |Ich mag |Ich esse keine? |Prefiero |Me gustan? "
+        "|Je préfère |J'adore |私は[^。]{1,80}?が好き"
+    ),
+    "belief": (
+        "I believe |I'm convinced |My name is |I live in |I work as |I'm an? |I am an? "
+        "|Ich wohne in |Ich glaube |Ich heiße |Vivo en |Creo que |J'habite |Je crois |私は[^。]{1,80}?に住んで"
+    ),
+}
+_FACT = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _BEGINNINGS.items()))
+
+_MESSAGE = re.compile(r"(?:\A|\n\n)(User|Assistant|Instructions): ")
+_FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+_SENTENCE = re.compile(r"""[^.!?。！？\n]+(?:[.!?](?![\s"'”’)\]]|\Z)[^.!?。！？\n]*)*[.!?。！？]*""")
+_ISO = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)\b")
+_DAY_MONTH = re.compile(rf"\b(\d{{1,2}}) ({_MONTH}),? (\d{{4}})\b")
+_MONTH_DAY = re.compile(rf"\b({_MONTH}) (\d{{1,2}}),? (\d{{4}})\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    kind: str
+    text: str
+    date: str | None
+
+
+def facts(chunk: str) -> list[Fact]:
+    """The facts of a chunk, each once, in the order of the text."""
+    found: dict[str, Fact] = {}
+    for message in _messages(chunk):
+        for sentence in sentences(message):
+            match = _FACT.match(sentence)
+            if (
+                match
+                and match.lastgroup
+                and not sentence.endswith(("?", "？"))
+                and len(sentence) <= MAX_FACT_CHARACTERS
+            ):
+                found.setdefault(sentence, Fact(match.lastgroup, sentence, _date(sentence)))
+    return list(found.values())
+
+
+def sentences(message: str) -> Iterator[str]:
+    """The sentences of a message without its code blocks and quoted lines."""
+    for line in _FENCE.sub("\n", message).split("\n"):
+        if not line.lstrip().startswith(">"):
+            for match in _SENTENCE.finditer(line):
+                sentence = match.group().strip()
+                if sentence:
+                    yield sentence
+
+
+def _messages(chunk: str) -> Iterator[str]:
+    """The texts of what the person said: from `User: ` or `Instructions: ` to where the next message begins."""
+    marks = list(_MESSAGE.finditer(chunk))
+    for mark, end in zip(marks, [*(mark.start() for mark in marks[1:]), len(chunk)], strict=True):
+        if mark[1] != "Assistant":
+            yield chunk[mark.end() : end]
+
+
+def _date(sentence: str) -> str | None:
+    if match := _ISO.search(sentence):
+        return match.group()
+    if match := _DAY_MONTH.search(sentence):
+        day, month, year = match.groups()
+    elif match := _MONTH_DAY.search(sentence):
+        month, day, year = match.groups()
+    else:
+        return None
+    return f"{year}-{_MONTHS.index(month) + 1:02d}-{int(day):02d}"

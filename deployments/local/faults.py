@@ -1,0 +1,194 @@
+"""Switches of the Messages API stand-in for tests and benchmarks, and its count of what was asked.
+
+PUT    /_control   {"latency_seconds": 0.0, "faults": [{"kind": …, "schema"?, "contains"?, "status"?, "retry_after"?,
+                   "times"?, "every"?}]}       replaces the behaviour
+GET    /_control   the counters
+DELETE /_control   zeroes the counters
+GET    /_control/wait?schema=NAME&in_flight=N | &calls=N   answers when so many calls of that kind are being
+                   answered, or have been; 408 after `timeout` seconds (30)
+"""
+
+import asyncio
+import hashlib
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+
+class Fault(BaseModel):
+    """Something that goes wrong with a call."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    #: status: an error answer; drop: the connection breaks in the body; hang: no answer at all; truncate: JSON cut in
+    #: half; malformed: JSON of another shape; refusal and max_tokens: those stop reasons.
+    kind: Literal["status", "drop", "hang", "truncate", "malformed", "refusal", "max_tokens"]
+    #: Only calls for this kind of reply; None: all.
+    reply: str | None = Field(default=None, alias="schema")
+    #: Only calls with this text in their prompt.
+    contains: str | None = None
+    status: int = Field(default=500, ge=400, le=599)
+    retry_after: float | None = None
+    #: How many calls it hits; None: all.
+    times: int | None = Field(default=None, ge=0)
+    #: It hits each n-th of the calls it could hit.
+    every: int = Field(default=1, ge=1)
+
+
+class Behaviour(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    latency_seconds: float = Field(default=0, ge=0, le=3_600)
+    faults: list[Fault] = []
+
+
+@dataclass
+class Call:
+    fault: Fault | None
+    status: int = 0
+
+
+class Counters:
+    def __init__(self) -> None:
+        self.by_schema: Counter[str] = Counter()
+        self.by_status: Counter[str] = Counter()
+        self.in_flight: Counter[str] = Counter()
+        self.most_in_flight = 0
+        self.input_tokens = self.output_tokens = 0
+        self._prompts: Counter[bytes] = Counter()
+        self._first = self._last = time.monotonic()
+        self._seconds_in_flight = 0.0
+
+    def begin(self, name: str, prompt: str) -> None:
+        if not self._prompts:
+            self._first = self._last = time.monotonic()
+        self._elapse()
+        # By what was asked, not by its random tags: those differ from call to call.
+        self._prompts[hashlib.blake2b(_without_tags(prompt).encode(), digest_size=16).digest()] += 1
+        self.in_flight[name] += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight.total())
+
+    def end(self, name: str, status: int) -> None:
+        self._elapse()
+        self.in_flight[name] -= 1
+        self.by_schema[name] += 1
+        self.by_status[str(status)] += 1
+
+    def as_json(self) -> dict[str, Any]:
+        seconds = self._last - self._first
+        return {
+            "calls": {
+                "total": self.by_schema.total(),
+                "by_schema": self.by_schema,
+                "by_status": self.by_status,
+            },
+            "in_flight": {
+                "now": self.in_flight.total(),
+                "max": self.most_in_flight,
+                "mean": self._seconds_in_flight / seconds if seconds else 0.0,
+            },
+            "tokens": {"input": self.input_tokens, "output": self.output_tokens},
+            "prompts": {"distinct": len(self._prompts), "repeated": self._prompts.total() - len(self._prompts)},
+        }
+
+    def _elapse(self) -> None:
+        now = time.monotonic()
+        self._seconds_in_flight += self.in_flight.total() * (now - self._last)
+        self._last = now
+
+
+class Control:
+    def __init__(self) -> None:
+        self._behaviour = Behaviour()
+        self._hits: Counter[int] = Counter()
+        self._counters = Counters()
+        self._changed = asyncio.Condition()
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/_control", self._set, methods=["PUT"]),
+            Route("/_control", self._get, methods=["GET"]),
+            Route("/_control", self._reset, methods=["DELETE"]),
+            Route("/_control/wait", self._wait, methods=["GET"]),
+        ]
+
+    @asynccontextmanager
+    async def call(self, kind: str | None, prompt: str) -> AsyncIterator[Call]:
+        """Surrounds a call: counts it, delays it, and says which fault it shall have."""
+        name, counters = kind or "none", self._counters
+        counters.begin(name, prompt)
+        call = Call(self._fault(kind, prompt))
+        await self._tell()
+        try:
+            if self._behaviour.latency_seconds:
+                await asyncio.sleep(self._behaviour.latency_seconds)
+            yield call
+        finally:
+            counters.end(name, call.status)
+            await self._tell()
+
+    def spent(self, input_tokens: int, output_tokens: int) -> None:
+        self._counters.input_tokens += input_tokens
+        self._counters.output_tokens += output_tokens
+
+    def _fault(self, kind: str | None, prompt: str) -> Fault | None:
+        for index, fault in enumerate(self._behaviour.faults):
+            if fault.reply not in (None, kind) or (fault.contains and fault.contains not in prompt):
+                continue
+            self._hits[index] += 1
+            hit = self._hits[index]
+            if hit % fault.every == 0 and (fault.times is None or hit // fault.every <= fault.times):
+                return fault
+        return None
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _set(self, request: Request) -> Response:
+        try:
+            self._behaviour = Behaviour.model_validate_json(await request.body())
+        except ValidationError as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        self._hits.clear()
+        return Response(status_code=204)
+
+    async def _get(self, request: Request) -> Response:
+        return JSONResponse(self._counters.as_json())
+
+    async def _reset(self, request: Request) -> Response:
+        self._counters = Counters()
+        return Response(status_code=204)
+
+    async def _wait(self, request: Request) -> Response:
+        asked = request.query_params
+        try:
+            name = asked.get("schema")
+            in_flight, calls = int(asked.get("in_flight", 0)), int(asked.get("calls", 0))
+            timeout = float(asked.get("timeout", 30))
+        except ValueError:
+            return JSONResponse({"error": "in_flight, calls and timeout are numbers"}, status_code=400)
+
+        def reached() -> bool:
+            now, done = self._counters.in_flight, self._counters.by_schema
+            return (now[name] if name else now.total()) >= in_flight and (done[name] if name else done.total()) >= calls
+
+        try:
+            async with asyncio.timeout(timeout), self._changed:
+                await self._changed.wait_for(reached)
+        except TimeoutError:
+            return JSONResponse({"error": "not reached in time"}, status_code=408)
+        return JSONResponse(self._counters.as_json())
+
+
+def _without_tags(prompt: str) -> str:
+    parts = prompt.split("<")
+    return "<".join(part.split(">", 1)[-1] if "-" in part.split(">", 1)[0][:20] else part for part in parts)

@@ -1,0 +1,248 @@
+"""The embedded stack: everything the full pass needs, on this machine, from pip packages only.
+
+One Postgres with two databases, the Prefect server on the first, the Supabase gateway on the second, the Messages API
+stand-in, a Prefect worker, and the webhook receiver. All listen on 127.0.0.1 only. What is configured for real
+(SUPABASE_URL with SUPABASE_SERVICE_KEY, ANTHROPIC_API_KEY) is used instead of its local stand-in.
+"""
+
+import asyncio
+import fcntl
+import json
+import os
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import httpx
+
+from deployments.apply import WORK_POOL
+from deployments.local import database, keys
+from deployments.local.postgres import EmbeddedPostgres
+from deployments.local.processes import Service, StackError, free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_PREFECT_DATABASE, _SUPABASE_DATABASE = "prefect", "soulprint"
+_PORTS = {"prefect": 4200, "webhook": 8787, "gateway": 54321, "messages": 8788}
+
+
+class Stack:
+    """`start()` to `stop()`; `environment` is what the worker and the receiver run with."""
+
+    def __init__(self, state: Path, environ: Mapping[str, str] = os.environ, *, tell: Callable[[str], None] = print):
+        self.state = state.resolve()
+        self._environ = environ
+        self._tell = tell
+        self._lock: IO[str] | None = None
+        self._running: list[Service | EmbeddedPostgres] = []
+        self.ports: dict[str, int] = {}
+        self.environment: dict[str, str] = {}
+        self.services: dict[str, Service] = {}
+        self.postgres = EmbeddedPostgres(self.state / "postgres")
+
+        real = [name for name in ("SUPABASE_URL", "SUPABASE_SERVICE_KEY") if environ.get(name)]
+        if len(real) == 1:
+            raise StackError(f"{real[0]} is set alone; set SUPABASE_URL and SUPABASE_SERVICE_KEY, or neither")
+        self.uses_local_supabase = not real
+        self.uses_stand_in = not environ.get("ANTHROPIC_API_KEY")
+
+    def __enter__(self) -> "Stack":
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # Addresses
+
+    def url(self, service: str) -> str:
+        return f"http://127.0.0.1:{self.ports[service]}"
+
+    @property
+    def prefect_api(self) -> str:
+        return self.url("prefect") + "/api"
+
+    @property
+    def database_url(self) -> str:
+        return self.postgres.url(_SUPABASE_DATABASE)
+
+    # Life
+
+    def start(self) -> None:
+        self.state.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._take_lock()
+        (self.state / "logs").mkdir(exist_ok=True)
+        self.ports = {name: free_port(port) for name, port in _PORTS.items()}
+        self.environment = self._environment()
+
+        self._tell("starting Postgres")
+        self.postgres.start()
+        self._running.append(self.postgres)
+        self.postgres.create_database(_PREFECT_DATABASE)
+
+        self._tell("starting the Prefect server")
+        server = self._start_service(
+            "prefect",
+            "-m",
+            "prefect",
+            "server",
+            "start",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.ports["prefect"]),
+            environment=self._server_environment(),
+        )
+        # The server takes the longest, so the rest starts meanwhile.
+        if self.uses_local_supabase:
+            self._tell("starting the local Supabase gateway")
+            self.postgres.create_database(_SUPABASE_DATABASE)
+            asyncio.run(database.prepare(self.database_url))
+            self.start_gateway()
+        if self.uses_stand_in:
+            self._tell("starting the Messages API stand-in")
+            self.start_messages()
+        server.wait_until_answering(self.prefect_api + "/health")
+        self._bury_lost_runs()
+
+        self._tell("applying the deployment")
+        self.apply()
+        self._tell("starting the worker and the webhook receiver")
+        self.start_worker()
+        receiver = self._start_service(
+            "webhook",
+            "-m",
+            "uvicorn",
+            "deployments.webhook:app",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.ports["webhook"]),
+            "--no-access-log",
+        )
+        receiver.wait_until_answering(self.url("webhook") + "/health")
+
+    def stop(self) -> None:
+        """Ends every process; safe to call in any state, also twice."""
+        while self._running:
+            self._running.pop().stop()  # the last started first: runs must reach the database to say that they end
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def apply(self, **environment: str) -> None:
+        """What an operator does after changing a setting: `python -m deployments.apply`."""
+        service = self._service("apply", "-m", "deployments.apply", environment={**self.environment, **environment})
+        service.start()
+        service.finish()
+
+    def start_gateway(self) -> None:
+        self._start_service(
+            "gateway",
+            "-m",
+            "deployments.local.gateway",
+            "--port",
+            str(self.ports["gateway"]),
+            "--database-url",
+            self.database_url,
+            "--storage-dir",
+            str(self.state / "storage"),
+            environment={**self.environment, "SUPABASE_JWT_SECRET": self._secrets()["jwt_secret"]},
+        ).wait_until_listening("127.0.0.1", self.ports["gateway"])
+
+    def start_messages(self) -> None:
+        self._start_service(
+            "messages",
+            "-m",
+            "deployments.local.messages_api",
+            "--port",
+            str(self.ports["messages"]),
+            environment={**self.environment, "MESSAGES_API_KEY": self.environment["ANTHROPIC_API_KEY"]},
+        ).wait_until_listening("127.0.0.1", self.ports["messages"])
+
+    def start_worker(self) -> None:
+        self._start_service("worker", "-m", "prefect", "worker", "start", "--pool", WORK_POOL, "--name", "local")
+
+    # Parts
+
+    def _start_service(self, name: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Service:
+        service = self._service(name, *arguments, environment=environment or self.environment)
+        service.start()
+        self.services[name] = service
+        self._running.append(service)
+        return service
+
+    def _service(self, name: str, *arguments: str, environment: Mapping[str, str]) -> Service:
+        log = self.state / "logs" / f"{name}.log"
+        return Service(name, [sys.executable, *arguments], log=log, environment=environment, cwd=ROOT)
+
+    def _environment(self) -> dict[str, str]:
+        # Prefect's settings of the user's own shell belong to another server.
+        inherited = {name: value for name, value in self._environ.items() if not name.startswith("PREFECT_")}
+        own = self._secrets()
+        environment = {
+            **inherited,
+            "PYTHONUNBUFFERED": "1",
+            "PREFECT_HOME": str(self.state / "prefect"),
+            "PREFECT_API_URL": self.prefect_api,
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "PREFECT_LOGGING_HANDLERS_CONSOLE_STREAM": "ext://sys.stdout",
+            "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.5",
+            "SPOOL_DIR": str(self.state / "spool"),
+            "WEBHOOK_KEY": inherited.get("WEBHOOK_KEY") or own["webhook_key"],
+        }
+        if self.uses_local_supabase:
+            environment["SUPABASE_URL"] = self.url("gateway")
+            environment["SUPABASE_SERVICE_KEY"] = keys.mint_key(own["jwt_secret"], "service_role")
+        if self.uses_stand_in:
+            environment["ANTHROPIC_API_KEY"] = "stand-in"
+            environment["ANTHROPIC_BASE_URL"] = self.url("messages")
+        return environment
+
+    def _server_environment(self) -> dict[str, str]:
+        return {
+            **self.environment,
+            "PREFECT_API_DATABASE_CONNECTION_URL": self.postgres.sqlalchemy_url(_PREFECT_DATABASE),
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            # A task run that waits for a slot of the tag asks again this often; the default of 30 s leaves slots idle.
+            "PREFECT_SERVER_TASKS_TAG_CONCURRENCY_SLOT_WAIT_SECONDS": "1",
+        }
+
+    def _secrets(self) -> dict[str, str]:
+        """Keys of this stack, made once and kept in the state folder, readable by its owner only."""
+        path = self.state / "secrets.json"
+        if not path.exists():
+            unfinished = path.with_suffix(".unfinished")
+            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                json.dump({"jwt_secret": secrets.token_hex(32), "webhook_key": secrets.token_hex(16)}, file)
+            unfinished.replace(path)
+        loaded: dict[str, str] = json.loads(path.read_text())
+        return loaded
+
+    def _take_lock(self) -> None:
+        self._lock = (self.state / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            self._lock = None
+            raise StackError(
+                f"a stack is already running on {os.path.relpath(self.state)}; stop it, or name another folder in "
+                "SOULPRINT_STATE"
+            ) from None
+
+    def _bury_lost_runs(self) -> None:
+        """Runs that an earlier stack left behind when it was killed: no worker of it lives, so they do not either."""
+        alive = {"flow_runs": {"state": {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}}}
+        with httpx.Client(base_url=self.prefect_api, timeout=30) as prefect:
+            runs: list[dict[str, Any]] = prefect.post("/flow_runs/filter", json=alive).raise_for_status().json()
+            for run in runs:
+                crashed = {"type": "CRASHED", "message": "the stack that ran it was killed"}
+                prefect.post(f"/flow_runs/{run['id']}/set_state", json={"state": crashed, "force": True})
