@@ -1,0 +1,60 @@
+"""The real parts that tests share: Postgres, the databases on it, and the whole embedded stack."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deployments.local import database
+from deployments.local.postgres import EmbeddedPostgres
+from deployments.local.stack import Stack
+from tests.integration.service import FullPassService
+
+_SETTINGS_OF_A_USER = ("ANTHROPIC_", "SUPABASE_", "FACT_", "FULL_PASS_", "EXTRACTION_", "MEMORY_", "WEBHOOK_", "MODEL_")
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment without what would send the tests to somebody's real project."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS_OF_A_USER)}
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres") / "data") as server:
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres: EmbeddedPostgres) -> str:
+    """A new database with the platform's roles and all migrations."""
+    name = f"test_{secrets.token_hex(6)}"
+    postgres.create_database(name)
+    asyncio.run(database.prepare(postgres.url(name)))
+    return postgres.url(name)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The embedded stack as `make up` starts it, for all tests of the run."""
+    environment = {**clean_environment(), "MODEL_TIMEOUT_SECONDS": "20", "FULL_PASS_RETRY_MINUTES": "60"}
+    with Stack(tmp_path_factory.mktemp("stack"), environment, tell=lambda what: None) as running:
+        yield running
+
+
+@pytest.fixture
+def service(stack: Stack) -> Iterator[FullPassService]:
+    """The stack as the web app, the operator and the on-call engineer see it."""
+    with FullPassService(stack) as service:
+        service.messages.put("/_control", json={}).raise_for_status()
+        service.messages.delete("/_control").raise_for_status()
+        yield service
+        service.messages.put("/_control", json={})
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    """Where a test writes an export that it makes."""
+    return tmp_path / "export.json"

@@ -1,0 +1,152 @@
+"""The running service as its users see it: the web app over HTTP, the operator through Prefect's API."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+import httpx
+
+from deployments.local import keys
+from deployments.local.demo import BUCKET
+from deployments.local.stack import Stack
+
+FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+_WAIT_SECONDS = 90
+_POLL_SECONDS = 0.1
+
+Json = dict[str, Any]
+Found = TypeVar("Found")
+
+
+class FullPassService:
+    def __init__(self, stack: Stack):
+        self.stack = stack
+        key = stack.environment["SUPABASE_SERVICE_KEY"]
+        headers = {"apikey": key, "Authorization": f"Bearer {key}"}
+        self.supabase = httpx.Client(base_url=stack.url("gateway"), headers=headers, timeout=60)
+        self.prefect = httpx.Client(base_url=stack.prefect_api, timeout=60)
+        self.webhook = httpx.Client(
+            base_url=stack.url("webhook"),
+            headers={"Authorization": f"Bearer {stack.environment['WEBHOOK_KEY']}"},
+            timeout=60,
+        )
+        self.messages = httpx.Client(base_url=stack.url("messages"), timeout=60)
+
+    def __enter__(self) -> "FullPassService":
+        self.supabase.post("/storage/v1/bucket", json={"id": BUCKET})
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for client in (self.supabase, self.prefect, self.webhook, self.messages):
+            client.close()
+
+    # The web app
+
+    def new_user(self, **columns: Any) -> UUID:
+        user_id = uuid4()
+        row = {"user_id": str(user_id), **columns}
+        self.supabase.post("/rest/v1/user_profiles", json=row).raise_for_status()
+        return user_id
+
+    def upload(self, user_id: UUID, content: bytes | list[Json], name: str = "export.json") -> str:
+        """Puts an export into Storage; returns its storage path."""
+        path = f"{user_id}/{name}"
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        headers = {"x-upsert": "true", "content-type": "application/octet-stream"}
+        self.supabase.post(f"/storage/v1/object/{BUCKET}/{path}", content=body, headers=headers).raise_for_status()
+        return f"{BUCKET}/{path}"
+
+    def trigger(self, user_id: UUID, storage_path: str, **headers: str) -> str:
+        """Delivers the webhook; returns the flow run's id."""
+        body = {"user_id": str(user_id), "storage_path": storage_path}
+        answer = self.webhook.post("/process-full-v2", json=body, headers=headers)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["flow_run_id"])
+
+    def row(self, user_id: UUID) -> Json:
+        rows = self.supabase.get("/rest/v1/user_profiles", params={"user_id": f"eq.{user_id}"}).raise_for_status()
+        return dict(rows.json()[0])
+
+    def chunks(self, user_id: UUID) -> list[Json]:
+        parameters = {"user_id": f"eq.{user_id}", "order": "chunk_key"}
+        found: list[Json] = self.supabase.get("/rest/v1/conversation_chunks", params=parameters).json()
+        return found
+
+    def token_of(self, user_id: UUID) -> str:
+        secret = json.loads((self.stack.state / "secrets.json").read_text())["jwt_secret"]
+        return keys.user_token(secret, user_id)
+
+    def full_pass(self, user_id: UUID, content: bytes | list[Json]) -> Json:
+        """Uploads, triggers and waits; returns the user's row."""
+        run_id = self.trigger(user_id, self.upload(user_id, content))
+        self.ended(run_id)
+        return self.settled(user_id, run_id)
+
+    # The operator
+
+    def start(self, deployment: str = "full-pass/full-pass", **parameters: Any) -> str:
+        """What `prefect deployment run` does; returns the flow run's id."""
+        found = self.prefect.get(f"/deployments/name/{deployment}").raise_for_status().json()
+        made = self.prefect.post(f"/deployments/{found['id']}/create_flow_run", json={"parameters": parameters})
+        return str(made.raise_for_status().json()["id"])
+
+    def run(self, run_id: str) -> Json:
+        return dict(self.prefect.get(f"/flow_runs/{run_id}").raise_for_status().json())
+
+    def ended(self, run_id: str) -> Json:
+        """The flow run once it is in a final state."""
+        return self._wait(lambda: self.run(run_id), lambda run: run["state_type"] in FINAL)
+
+    def settled(self, user_id: UUID, run_id: str) -> Json:
+        """The user's row once it no longer says that this run is processing."""
+        return self._wait(
+            lambda: self.row(user_id),
+            lambda row: row["full_pass_status"] != "processing" and row["full_pass_run_id"] == run_id,
+        )
+
+    def task_runs(self, run_id: str) -> list[Json]:
+        body = {"flow_runs": {"id": {"any_": [run_id]}}, "limit": 200}
+        found: list[Json] = self.prefect.post("/task_runs/filter", json=body).raise_for_status().json()
+        return found
+
+    def log(self, run_id: str) -> list[str]:
+        """All messages of the run's log, once its last has arrived."""
+        body = {"logs": {"flow_run_id": {"any_": [run_id]}}, "sort": "TIMESTAMP_ASC", "limit": 200}
+
+        def read() -> list[str]:
+            entries: list[Json] = []
+            while page := self.prefect.post("/logs/filter", json={**body, "offset": len(entries)}).json():
+                entries += page
+            return [entry["message"] for entry in entries]
+
+        return self._wait(read, lambda log: any(line.startswith("Finished in state") for line in log[-3:]))
+
+    def boundaries(self, run_id: str) -> list[tuple[str, str]]:
+        """(step, status) of each `[FullPass]` line, in order."""
+        pattern = re.compile(r"\[FullPass\] user_id=\S+ step=(\S+) status=(\S+)")
+        return [match.groups() for line in self.log(run_id) if (match := pattern.match(line))]  # type: ignore[misc]
+
+    def _wait(self, read: Callable[[], Found], reached: Callable[[Found], bool]) -> Found:
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while True:
+            found = read()
+            if reached(found):
+                return found
+            assert time.monotonic() < deadline, f"not reached in {_WAIT_SECONDS} s: {str(found)[:2_000]}"
+            time.sleep(_POLL_SECONDS)
+
+
+def simple_export(*texts: str, date: str = "2026-09-01T10:00:00Z") -> list[Json]:
+    """An export in the app's own format: one conversation for each text, said by the person."""
+    return [
+        {
+            "id": f"c{number}",
+            "title": f"Talk {number}",
+            "createdAt": date,
+            "messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "I see."}],
+        }
+        for number, text in enumerate(texts)
+    ]
