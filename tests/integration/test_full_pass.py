@@ -1,0 +1,337 @@
+"""The whole flow on the real stack, told by what is in the database, in Prefect and in the log afterwards."""
+
+import json
+import zipfile
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+import pytest
+
+from flows.steps import STEPS
+from tests import sample
+from tests.integration.service import FullPassService, simple_export
+
+SAMPLE = Path(__file__).resolve().parents[1] / "data" / "sample_export.zip"
+
+
+@pytest.fixture(scope="module")
+def sample_run(stack):
+    """(user, run id, row) after the shipped sample went through; several tests look at it."""
+    with FullPassService(stack) as service:
+        user_id = service.new_user(import_status="quick_ready")
+        run_id = service.trigger(user_id, service.upload(user_id, SAMPLE.read_bytes(), "export.zip"))
+        service.ended(run_id)
+        yield user_id, run_id, service.settled(user_id, run_id)
+
+
+def test_the_row_says_complete_with_everything_that_was_made(sample_run):
+    _, run_id, row = sample_run
+    assert row["full_pass_status"] == "complete"
+    assert row["full_pass_run_id"] == run_id
+    assert row["full_pass_error"] is None
+    assert row["full_pass_attempts"] == 1
+    assert row["progress_percent"] == 100
+    started, completed = (datetime.fromisoformat(row[f"full_pass_{what}_at"]) for what in ("started", "completed"))
+    assert started < completed
+    assert row["import_status"] == "quick_ready"  # the full pass never touches it
+    for section in ("soul_md", "identity_md", "user_md", "agents_md", "tools_md"):
+        assert json.loads(row[section])
+    assert json.loads(row["user_md"])["name"] == "Ana Ferreira"
+    assert "Ana Ferreira" in row["soulprint_text"]
+
+
+def test_memory_holds_every_fact_that_the_person_stated_and_no_other(sample_run):
+    _, _, row = sample_run
+    facts = list(sample.planted_facts())
+    missing = [
+        fact.text for fact in facts if fact.survives and fact.where != "title" and fact.text not in row["memory_md"]
+    ]
+    invented = [fact.text for fact in facts if not fact.survives and fact.text in row["memory_md"]]
+    assert (missing, invented) == ([], [])
+
+
+def test_the_chunks_are_the_users_own_rows(service, sample_run):
+    user_id, _, _ = sample_run
+    chunks = service.chunks(user_id)
+    assert len(chunks) > 400
+    assert {chunk["chunk_tier"] for chunk in chunks} == {"medium"}
+    assert {chunk["is_recent"] for chunk in chunks} == {True, False}
+    own = {"Authorization": f"Bearer {service.token_of(user_id)}"}
+    assert len(service.supabase.get("/rest/v1/conversation_chunks", headers=own).json()) == len(chunks)
+    other = {"Authorization": f"Bearer {service.token_of(service.new_user())}"}
+    assert service.supabase.get("/rest/v1/conversation_chunks", headers=other).json() == []
+
+
+def test_calls_tokens_and_cost_are_in_the_row(service, sample_run):
+    user_id, _, row = sample_run
+    cost = row["import_cost_json"]
+    steps = {entry["step"]: entry for entry in cost["by_step"]}
+    assert steps["extract_facts"]["calls"] == len(service.chunks(user_id))
+    assert steps["generate_memory"]["calls"] == steps["v2_regeneration"]["calls"] == 1
+    assert cost["total"]["calls"] == sum(entry["calls"] for entry in cost["by_step"])
+    assert cost["total"]["cost_usd"] > 0
+
+
+def test_the_log_shows_each_step_begin_and_end_and_nothing_the_person_said(service, sample_run):
+    user_id, run_id, _ = sample_run
+    seen = [boundary for boundary in service.boundaries(run_id) if boundary[1] != "progress"]
+    assert seen == [(step, status) for step in STEPS for status in ("started", "completed")]
+    log = "\n".join(service.log(run_id))
+    assert f"[FullPass] user_id={user_id} step=save_chunks status=completed seconds=" in log
+    assert [fact.text for fact in sample.planted_facts() if fact.text in log] == []
+    worker = service.stack.services["worker"].log.read_text()
+    assert f"[FullPass] user_id={user_id} step=v2_regeneration status=completed" in worker
+
+
+def test_prefect_shows_a_task_per_step_and_extraction_under_its_tag(service, sample_run):
+    _, run_id, _ = sample_run
+    runs = service.task_runs(run_id)
+    names = {run["name"].rsplit("-", 1)[0] for run in runs}
+    assert set(STEPS) | {"extract_batch", "publish"} == names
+    for run in runs:
+        assert ("extraction" in run["tags"]) == run["name"].startswith("extract_batch")
+        assert run["state_type"] == "COMPLETED"
+    assert service.prefect.get("/concurrency_limits/tag/extraction").json()["concurrency_limit"] == 3
+    report = service.prefect.post("/artifacts/filter", json={"artifacts": {"flow_run_id": {"any_": [run_id]}}}).json()
+    assert [artifact["key"] for artifact in report] == ["full-pass-report"]
+
+
+def test_extraction_never_has_more_calls_in_flight_than_the_limit(service):
+    service.messages.put("/_control", json={"latency_seconds": 0.05}).raise_for_status()
+    user_id = service.new_user()
+    row = service.full_pass(user_id, simple_export(*(f"I like tea number {number}." for number in range(90))))
+    assert row["full_pass_status"] == "complete"
+    assert service.messages.get("/_control").json()["in_flight"]["max"] == 3
+
+
+def test_the_same_export_again_writes_no_chunk_and_a_smaller_one_removes_what_is_gone(service):
+    user_id = service.new_user()
+    texts = [f"I like tea number {number}." for number in range(5)]
+    service.full_pass(user_id, simple_export(*texts))
+    first = service.chunks(user_id)
+    service.full_pass(user_id, simple_export(*texts))
+    assert service.chunks(user_id) == first
+    service.full_pass(user_id, simple_export(*texts[:2]))
+    assert service.chunks(user_id) == [chunk for chunk in first if chunk["conversation_id"] in ("c0", "c1")]
+
+
+def test_chunks_from_before_the_full_pass_are_replaced(service):
+    user_id = service.new_user()
+    service.supabase.post("/rest/v1/conversation_chunks", json={"user_id": str(user_id), "content": "old"})
+    service.full_pass(user_id, simple_export("I like tea."))
+    assert [chunk["conversation_id"] for chunk in service.chunks(user_id)] == ["c0"]
+
+
+def test_the_first_reply_that_does_not_validate_is_asked_for_again(service):
+    fault = {"kind": "truncate", "schema": "ChunkFacts", "times": 1}
+    service.messages.put("/_control", json={"faults": [fault]}).raise_for_status()
+    row = service.full_pass(service.new_user(), simple_export("I like tea."))
+    assert row["full_pass_status"] == "complete"
+    assert "I like tea." in row["memory_md"]
+
+
+# Step 9 is an enhancement
+
+
+def test_when_v2_fails_the_run_completes_and_the_old_sections_stay(service):
+    fault = {"kind": "malformed", "schema": "ProfileSections"}
+    service.messages.put("/_control", json={"faults": [fault]}).raise_for_status()
+    user_id = service.new_user(soul_md='"old soul"', tools_md='"old tools"', soulprint_text="old text")
+    run_id = service.trigger(user_id, service.upload(user_id, simple_export("I like tea.")))
+    assert service.ended(run_id)["state_type"] == "COMPLETED"
+    row = service.settled(user_id, run_id)
+    assert row["full_pass_status"] == "complete"
+    assert "I like tea." in row["memory_md"]
+    assert (row["soul_md"], row["tools_md"], row["soulprint_text"]) == ('"old soul"', '"old tools"', "old text")
+    states = {run["name"].rsplit("-", 1)[0]: run["state_type"] for run in service.task_runs(run_id)}
+    assert states["v2_regeneration"] == "FAILED"
+    assert ("v2_regeneration", "failed") in service.boundaries(run_id)
+
+
+def test_when_the_model_dies_during_v2_the_run_completes_with_memory(service, stack):
+    fault = {"kind": "hang", "schema": "ProfileSections"}
+    service.messages.put("/_control", json={"faults": [fault]}).raise_for_status()
+    user_id = service.new_user()
+    run_id = service.trigger(user_id, service.upload(user_id, simple_export("I like tea.")))
+    service.messages.get("/_control/wait", params={"schema": "ProfileSections", "in_flight": 1}).raise_for_status()
+    stack.services["messages"].kill()
+    try:
+        assert service.ended(run_id)["state_type"] == "COMPLETED"
+        row = service.settled(user_id, run_id)
+        assert row["full_pass_status"] == "complete"
+        assert "I like tea." in row["memory_md"]
+        assert row["soul_md"] is None
+    finally:
+        stack.start_messages()
+
+
+# Bad input
+
+
+def zip_without_conversations(folder: Path) -> bytes:
+    path = folder / "photos.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("photos/1.png", b"png")
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b"", "step=chunk_conversations: ExportError: the export is empty"),
+        (b"Dear diary", "step=chunk_conversations: ExportError: the file is neither a zip nor JSON"),
+        (zip_without_conversations, "step=chunk_conversations: ExportError: the zip has no conversations.json"),
+    ],
+    ids=["empty", "not JSON", "zip of photos"],
+)
+def test_a_bad_export_fails_with_step_cause_and_remedy(service, tmp_path, content, error):
+    user_id = service.new_user(memory_md="old memory")
+    row = service.full_pass(user_id, content(tmp_path) if callable(content) else content)
+    assert row["full_pass_status"] == "failed"
+    assert row["full_pass_error"].startswith(error)
+    assert "upload" in row["full_pass_error"]
+    for unwanted in ("Traceback", "private", "\n"):
+        assert unwanted not in row["full_pass_error"]
+    assert row["full_pass_completed_at"] is not None
+    assert row["full_pass_next_retry_at"] is None  # the same file would fail again
+    assert row["memory_md"] == "old memory"
+
+
+def test_an_export_that_is_not_there_fails_in_the_first_step(service):
+    user_id = service.new_user()
+    run_id = service.trigger(user_id, f"imports/{user_id}/nothing.zip")
+    service.ended(run_id)
+    row = service.settled(user_id, run_id)
+    assert row["full_pass_error"].startswith("step=download_conversations: ExportError: there is no such object")
+    assert "upload the export there" in row["full_pass_error"]
+
+
+def test_a_user_who_is_not_there_fails_and_the_run_says_why(service):
+    stranger = "00000000-0000-4000-8000-00000000dead"
+    run = service.ended(service.trigger(stranger, f"imports/{stranger}/export.zip"))
+    assert run["state_type"] == "FAILED"
+    assert "step=download_conversations: UserNotFound: user_profiles has no row" in run["state"]["message"]
+    assert "create the profile" in run["state"]["message"]
+
+
+def test_a_run_that_was_started_by_hand_cannot_read_another_users_export(service):
+    owner, user_id = service.new_user(), service.new_user()
+    path = service.upload(owner, simple_export("I like tea."))
+    run_id = service.start(user_id=str(user_id), storage_path=path)
+    assert service.ended(run_id)["state_type"] == "FAILED"
+    row = service.settled(user_id, run_id)
+    assert row["full_pass_error"].startswith("step=download_conversations: ExportError: storage_path must be")
+    assert service.chunks(user_id) == []
+
+
+def test_a_model_that_refuses_access_fails_for_good_and_at_once(service):
+    service.messages.put("/_control", json={"faults": [{"kind": "status", "status": 401}]}).raise_for_status()
+    row = service.full_pass(service.new_user(), simple_export(*["I like tea."] * 50))
+    assert row["full_pass_status"] == "failed"
+    assert row["full_pass_error"].startswith("step=extract_facts: ModelRefusedAccess: ")
+    assert "set ANTHROPIC_API_KEY" in row["full_pass_error"]
+    assert row["full_pass_next_retry_at"] is None
+    assert service.messages.get("/_control").json()["calls"]["total"] <= 3  # one a slot, no retries
+
+
+def test_a_reply_that_cannot_be_used_is_an_error_and_never_no_facts(service):
+    service.messages.put(
+        "/_control", json={"faults": [{"kind": "truncate", "schema": "ChunkFacts"}]}
+    ).raise_for_status()
+    row = service.full_pass(service.new_user(memory_md="old memory"), simple_export("I like tea."))
+    assert row["full_pass_status"] == "failed"
+    assert row["full_pass_error"].startswith("step=extract_facts: InvalidReply: ")
+    assert row["full_pass_next_retry_at"] is not None
+    assert row["memory_md"] == "old memory"
+    assert row["import_cost_json"]["total"]["calls"] == 2  # what a failed run has cost is known too
+
+
+def test_a_failed_memory_is_not_saved_as_memory(service):
+    fault = {"kind": "truncate", "schema": "MemoryDocument"}
+    service.messages.put("/_control", json={"faults": [fault]}).raise_for_status()
+    row = service.full_pass(service.new_user(memory_md="old memory"), simple_export("I like tea."))
+    assert row["full_pass_error"].startswith("step=generate_memory: InvalidReply: ")
+    assert row["memory_md"] == "old memory"
+
+
+def test_conversations_without_a_fact_fail_with_the_reason(service):
+    row = service.full_pass(service.new_user(), simple_export("What time is it?"))
+    assert row["full_pass_error"].startswith("step=generate_memory: ExportError: no facts were found")
+
+
+# A run that does not end by itself
+
+
+@pytest.fixture
+def hanging_run(service):
+    """(user, run id) of a run whose extraction hangs."""
+    service.messages.put("/_control", json={"faults": [{"kind": "hang", "schema": "ChunkFacts"}]}).raise_for_status()
+    user_id = service.new_user()
+    run_id = service.trigger(user_id, service.upload(user_id, simple_export("I like tea.")))
+    service.messages.get("/_control/wait", params={"schema": "ChunkFacts", "in_flight": 1}).raise_for_status()
+    return user_id, run_id
+
+
+def test_a_running_pass_says_processing_and_where_it_is(service, hanging_run):
+    user_id, run_id = hanging_run
+    row = service.row(user_id)
+    assert (row["full_pass_status"], row["full_pass_run_id"]) == ("processing", run_id)
+    assert (row["import_stage"], row["progress_percent"]) == ("extract_facts", STEPS["extract_facts"])
+    service.prefect.post(f"/flow_runs/{run_id}/set_state", json={"state": {"type": "CANCELLING"}})
+    service.settled(user_id, run_id)
+
+
+def test_a_cancelled_run_is_failed_by_the_operator_and_not_retried(service, hanging_run):
+    user_id, run_id = hanging_run
+    service.prefect.post(f"/flow_runs/{run_id}/set_state", json={"state": {"type": "CANCELLING"}}).raise_for_status()
+    row = service.settled(user_id, run_id)
+    assert row["full_pass_error"] == "step=extract_facts: Cancelled: cancelled by operator"
+    assert row["full_pass_next_retry_at"] is None
+
+
+def test_a_killed_process_is_a_failed_pass_that_will_be_retried(service, stack, hanging_run):
+    user_id, run_id = hanging_run
+    family = psutil.Process(stack.services["worker"].pid).children(recursive=True)
+    for process in family:
+        process.kill()
+    assert service.ended(run_id)["state_type"] == "CRASHED"
+    row = service.settled(user_id, run_id)
+    assert row["full_pass_error"].startswith("step=extract_facts: Crashed: ")
+    assert row["full_pass_next_retry_at"] is not None
+
+
+def test_a_second_run_for_the_same_user_ends_at_once_and_changes_nothing(service, hanging_run):
+    user_id, run_id = hanging_run
+    before = service.row(user_id)
+    other = service.start(user_id=str(user_id), storage_path=f"imports/{user_id}/other.zip")
+    run = service.ended(other)
+    assert run["state_type"] == "FAILED"
+    assert f"NotOwner: flow run {run_id} has this user" in run["state"]["message"]
+    assert service.row(user_id) == before
+    service.prefect.post(f"/flow_runs/{run_id}/set_state", json={"state": {"type": "CANCELLING"}})
+    service.settled(user_id, run_id)
+
+
+def test_a_user_whose_run_is_dead_is_taken_over(service):
+    user_id = service.new_user(full_pass_status="processing", full_pass_run_id="00000000-0000-4000-8000-0000000000aa")
+    row = service.full_pass(user_id, simple_export("I like tea."))
+    assert row["full_pass_status"] == "complete"
+
+
+def test_the_scheduled_flow_starts_the_next_try_of_a_failed_user_once(service):
+    service.messages.put("/_control", json={"faults": [{"kind": "malformed", "schema": "MemoryDocument", "times": 1}]})
+    user_id = service.new_user()
+    failed = service.full_pass(user_id, simple_export("I like tea."))
+    assert failed["full_pass_status"] == "failed"
+    due = {"full_pass_next_retry_at": "2026-01-01T00:00:00Z"}
+    service.supabase.patch("/rest/v1/user_profiles", params={"user_id": f"eq.{user_id}"}, json=due).raise_for_status()
+    for _ in range(2):
+        assert service.ended(service.start("retry-failed/retry-failed"))["state_type"] == "COMPLETED"
+    runs = service.prefect.post(
+        "/flow_runs/filter", json={"flow_runs": {"name": {"any_": [f"full-pass-{user_id}"]}}, "sort": "START_TIME_ASC"}
+    ).json()
+    retry = next(run["id"] for run in runs if run["id"] != failed["full_pass_run_id"])
+    service.ended(retry)
+    row = service.settled(user_id, retry)
+    assert (row["full_pass_status"], row["full_pass_attempts"]) == ("complete", 2)

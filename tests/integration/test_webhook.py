@@ -1,0 +1,91 @@
+"""The webhook receiver over HTTP."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.integration.service import simple_export
+
+
+def test_health_answers_without_a_key(service):
+    answer = service.webhook.get("/health", headers={"Authorization": ""})
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", "Basic d3Jvbmc=", "Bearer \xff\xfe"])
+def test_a_wrong_key_is_401(service, header):
+    body = {"user_id": "00000000-0000-4000-8000-000000000001", "storage_path": "x"}
+    answer = service.webhook.post("/process-full-v2", json=body, headers={"Authorization": header.encode("latin-1")})
+    assert answer.status_code == 401
+    assert "WEBHOOK_KEY" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "imports/{other}/export.zip",
+        "{other}/export.zip",
+        "other-bucket/{user}/export.zip",
+        "imports/{user}/../{other}/export.zip",
+        "imports/{user}",
+        "imports//{user}/export.zip",
+        "/imports/{user}/export.zip",
+        "{user}\\export.zip",
+        "imports/{user}/a\x00b.zip",
+        "https://example.org/{user}/export.zip",
+    ],
+)
+def test_a_path_outside_the_users_own_folder_is_refused(service, path):
+    user_id = "00000000-0000-4000-8000-000000000001"
+    storage_path = path.format(user=user_id, other="00000000-0000-4000-8000-000000000002")
+    answer = service.webhook.post("/process-full-v2", json={"user_id": user_id, "storage_path": storage_path})
+    assert answer.status_code == 403
+    assert "storage_path" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        (b"", "body"),
+        (b"[]", "body"),
+        (b"not json", "body"),
+        (b'{"storage_path": "imports/x/y.zip"}', "user_id"),
+        (b'{"user_id": "me", "storage_path": "imports/me/y.zip"}', "user_id"),
+        (b'{"user_id": "00000000-0000-4000-8000-000000000001"}', "storage_path"),
+        (
+            b'{"user_id": "00000000-0000-4000-8000-000000000001", "storage_path": "x", "conversation_count": -1}',
+            "conversation_count",
+        ),
+        (b'{"user_id": "00000000-0000-4000-8000-000000000001", "storage_path": "x", "file_type": "exe"}', "file_type"),
+    ],
+)
+def test_a_body_that_says_nothing_usable_is_422_and_names_the_field(service, body, names):
+    answer = service.webhook.post("/process-full-v2", content=body)
+    assert answer.status_code == 422
+    assert names in answer.json()["error"]
+
+
+def test_a_huge_body_is_refused_before_it_is_read(service):
+    assert service.webhook.post("/process-full-v2", content=b" " * 1_000_000).status_code == 413
+
+
+def test_the_same_delivery_twice_makes_one_run(service):
+    user_id = service.new_user()
+    path = service.upload(user_id, simple_export("I like tea."))
+    with ThreadPoolExecutor(4) as pool:  # also at the same moment
+        runs = set(pool.map(lambda _: service.trigger(user_id, path), range(4)))
+    assert len(runs) == 1
+    (run_id,) = runs
+    service.ended(run_id)
+    assert service.settled(user_id, run_id)["full_pass_attempts"] == 1
+    assert service.trigger(user_id, path) != run_id  # after its end, the same words are a new wish
+
+
+def test_a_delivery_key_makes_one_run_even_after_its_end(service):
+    user_id, other = service.new_user(), service.new_user()
+    path = service.upload(user_id, simple_export("I like tea."))
+    key = {"Idempotency-Key": "delivery-1"}
+    run_id = service.trigger(user_id, path, **key)
+    service.ended(run_id)
+    assert service.trigger(user_id, path, **key) == run_id
+    assert service.trigger(other, service.upload(other, simple_export("I like tea.")), **key) != run_id
