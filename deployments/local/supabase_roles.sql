@@ -32,7 +32,7 @@ create table if not exists auth.users (id uuid primary key default gen_random_uu
 create table if not exists storage.buckets (
     id text primary key,
     name text not null unique,
-    owner uuid,
+    owner text not null default '',
     public boolean not null default false,
     file_size_limit bigint,
     allowed_mime_types text[],

@@ -52,6 +52,10 @@ alter table public.conversation_chunks
 create unique index if not exists conversation_chunks_user_chunk_key
     on public.conversation_chunks (user_id, chunk_key);
 
+-- What a Supabase project grants by default, said for projects that have changed it.
+grant select, insert, update, delete on public.user_profiles, public.conversation_chunks to service_role;
+grant select on public.user_profiles, public.conversation_chunks to authenticated;
+
 alter table public.user_profiles enable row level security;
 alter table public.conversation_chunks enable row level security;
 
