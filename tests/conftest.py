@@ -4,7 +4,6 @@ import asyncio
 import os
 import secrets
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -52,9 +51,3 @@ def service(stack: Stack) -> Iterator[FullPassService]:
         service.messages.delete("/_control").raise_for_status()
         yield service
         service.messages.put("/_control", json={})
-
-
-@pytest.fixture
-def export(tmp_path: Path) -> Path:
-    """Where a test writes an export that it makes."""
-    return tmp_path / "export.json"

@@ -5,6 +5,7 @@ the stack. It listens on a Unix socket only.
 """
 
 import asyncio
+import contextlib
 import importlib.util
 import os
 import pwd
@@ -128,10 +129,13 @@ class EmbeddedPostgres:
     def kill(self) -> None:
         """Ends the server the hard way, as a test of what happens then; `start()` recovers."""
         assert self._process is not None
-        family = [self._process.pid, *(child.pid for child in psutil.Process(self.pid).children(recursive=True))]
-        for pid in family:
-            os.kill(pid, signal.SIGKILL)
+        children = psutil.Process(self.pid).children(recursive=True)
+        self._process.kill()
         self._process.wait()
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):  # some end by themselves when their parent has gone
+                child.kill()
+        psutil.wait_procs(children, timeout=_STOP_SECONDS)
         self._process = None
 
     def create_database(self, name: str) -> None:

@@ -12,13 +12,14 @@ memory:
 |---|---|
 | user, assistant: text, code to the person | `parts` joined, or `text` |
 | user, assistant: multimodal_text | the strings, and the `text` of audio transcriptions; images and audio left out |
-| user or system: user_editable_context | the custom instructions, once as `Instructions` |
+| user or system: user_editable_context | the custom instructions, without what ChatGPT wraps them in |
 | thoughts, reasoning_recap | no: not the conversation |
 | execution_output, tether_quote, tether_browsing_display, system_error | no: a tool's words, not the person's |
 | hidden (`is_visually_hidden_from_conversation`, weight 0), recipient other than "all" | no |
 | system, tool | no |
 """
 
+import re
 from typing import Any
 
 from flows.conversations import Conversation, Message, Skipped, Speaker
@@ -33,6 +34,8 @@ _LEFT_OUT = {
     "tether_browsing_display",
     "system_error",
 }
+
+_WRAPPED_INSTRUCTIONS = re.compile(r"The user provided the .*?:\n```(?P<text>.*)```", re.DOTALL)
 
 
 def conversation(entry: dict[str, Any]) -> Conversation | Skipped | None:
@@ -98,9 +101,7 @@ def _message(message: Any) -> Message | None:
     kind = content.get("content_type")
     if kind == "user_editable_context":
         # Marked hidden in the export, yet it is what the person wrote about themselves.
-        text = "\n".join(
-            part for key in ("user_profile", "user_instructions") if isinstance(part := content.get(key), str) and part
-        )
+        text = _instructions(content, metadata)
         return Message(Speaker.INSTRUCTIONS, text, at) if text.strip() else None
     speaker = _SPEAKERS.get(author.get("role", ""))
     hidden = isinstance(metadata, dict) and metadata.get("is_visually_hidden_from_conversation")
@@ -110,6 +111,21 @@ def _message(message: Any) -> Message | None:
         return None
     text = _text(content)
     return Message(speaker, text, at) if text.strip() else None
+
+
+def _instructions(content: dict[str, Any], metadata: Any) -> str:
+    """The custom instructions in the person's words, without what ChatGPT tells its model about them."""
+    said = metadata.get("user_context_message_data") if isinstance(metadata, dict) else None
+    found = []
+    for own, wrapped in (("about_user_message", "user_profile"), ("about_model_message", "user_instructions")):
+        text = said.get(own) if isinstance(said, dict) else None
+        if not isinstance(text, str) or not text.strip():
+            text = content.get(wrapped)
+            if isinstance(text, str) and (fenced := _WRAPPED_INSTRUCTIONS.fullmatch(text.strip())):
+                text = fenced["text"]
+        if isinstance(text, str) and text.strip():
+            found.append(text)
+    return "\n".join(found)
 
 
 def _text(content: dict[str, Any]) -> str:

@@ -93,6 +93,12 @@ class FullPassService:
         made = self.prefect.post(f"/deployments/{found['id']}/create_flow_run", json={"parameters": parameters})
         return str(made.raise_for_status().json()["id"])
 
+    def retry_failed(self) -> None:
+        """A tick of the schedule, from start to end: one that finds another at work is cancelled, and made again."""
+        while (state := self.ended(self.start("retry-failed/retry-failed"))["state_type"]) == "CANCELLED":
+            pass
+        assert state == "COMPLETED"
+
     def run(self, run_id: str) -> Json:
         return dict(self.prefect.get(f"/flow_runs/{run_id}").raise_for_status().json())
 
@@ -113,16 +119,19 @@ class FullPassService:
         return found
 
     def log(self, run_id: str) -> list[str]:
-        """All messages of the run's log, once its last has arrived."""
+        """All messages of the run's log, once the flow's own last one has arrived."""
         body = {"logs": {"flow_run_id": {"any_": [run_id]}}, "sort": "TIMESTAMP_ASC", "limit": 200}
 
-        def read() -> list[str]:
+        def read() -> list[Json]:
             entries: list[Json] = []
             while page := self.prefect.post("/logs/filter", json={**body, "offset": len(entries)}).json():
                 entries += page
-            return [entry["message"] for entry in entries]
+            return entries
 
-        return self._wait(read, lambda log: any(line.startswith("Finished in state") for line in log[-3:]))
+        def is_last(entry: Json) -> bool:
+            return entry["task_run_id"] is None and entry["message"].startswith("Finished in state")
+
+        return [entry["message"] for entry in self._wait(read, lambda log: any(map(is_last, log)))]
 
     def boundaries(self, run_id: str) -> list[tuple[str, str]]:
         """(step, status) of each `[FullPass]` line, in order."""

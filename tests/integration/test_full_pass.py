@@ -327,7 +327,7 @@ def test_the_scheduled_flow_starts_the_next_try_of_a_failed_user_once(service):
     due = {"full_pass_next_retry_at": "2026-01-01T00:00:00Z"}
     service.supabase.patch("/rest/v1/user_profiles", params={"user_id": f"eq.{user_id}"}, json=due).raise_for_status()
     for _ in range(2):
-        assert service.ended(service.start("retry-failed/retry-failed"))["state_type"] == "COMPLETED"
+        service.retry_failed()
     runs = service.prefect.post(
         "/flow_runs/filter", json={"flow_runs": {"name": {"any_": [f"full-pass-{user_id}"]}}, "sort": "START_TIME_ASC"}
     ).json()

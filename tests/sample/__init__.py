@@ -1,5 +1,5 @@
 """A synthetic ChatGPT export: years of conversations of one invented person, with facts planted at known places."""
 
-from tests.sample.export import PlantedFact, conversations, planted_facts, write_export
+from tests.sample.chatgpt_export import PlantedFact, generate, planted_facts, write_export
 
-__all__ = ["PlantedFact", "conversations", "planted_facts", "write_export"]
+__all__ = ["PlantedFact", "generate", "planted_facts", "write_export"]

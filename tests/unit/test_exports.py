@@ -68,6 +68,25 @@ def test_a_cycle_in_the_conversation_ends(tmp_path):
     assert sorted(texts(conversation)) == ["one", "two"]
 
 
+@pytest.mark.parametrize("with_metadata", [True, False])
+def test_custom_instructions_are_read_without_what_chatgpt_wraps_them_in(tmp_path, with_metadata):
+    preamble = "The user provided the following information about themselves. It is shown:\nUser profile:\n```{}```"
+    said = {"user_context_message_data": {"about_user_message": "I am Ana.\n```x```", "about_model_message": None}}
+    instructions = node(
+        "1",
+        None,
+        content={
+            "content_type": "user_editable_context",
+            "user_profile": preamble.format("I am Ana.\n```x```"),
+            "user_instructions": "The user provided the additional info:\n```Be short.```",
+        },
+        metadata={"is_visually_hidden_from_conversation": True, **(said if with_metadata else {})},
+    )
+    (conversation,) = read(write(tmp_path, [chatgpt(instructions, current="1")]))
+    assert texts(conversation) == ["I am Ana.\n```x```\nBe short."]
+    assert conversation.messages[0].speaker is Speaker.INSTRUCTIONS
+
+
 def test_what_is_not_the_persons_conversation_is_left_out(tmp_path):
     chain = [
         node("1", None, role="system", text="You are helpful."),
