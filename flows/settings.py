@@ -37,7 +37,7 @@ def _not_empty(secret: SecretStr) -> SecretStr:
 Secret = Annotated[SecretStr, AfterValidator(_not_empty)]
 
 
-class _Environment(BaseSettings):
+class Environment(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="", extra="ignore", env_ignore_empty=False)
 
     def __init__(self, **values: Any):
@@ -57,7 +57,7 @@ def _explain(error: ValidationError) -> str:
     return "; ".join(lines)
 
 
-class StoreSettings(_Environment):
+class StoreSettings(Environment):
     """Where the users' rows and exports are."""
 
     supabase_url: HttpUrl
@@ -66,7 +66,7 @@ class StoreSettings(_Environment):
     storage_bucket: str = "imports"
 
 
-class ModelSettings(_Environment):
+class ModelSettings(Environment):
     """Which models answer, and where."""
 
     anthropic_api_key: Secret
@@ -79,7 +79,7 @@ class ModelSettings(_Environment):
     model_max_retries: int = Field(default=4, ge=0)
 
 
-class PassSettings(_Environment):
+class PassSettings(Environment):
     """How the full pass works."""
 
     #: Parent of the folders in which runs keep their data while they work.
@@ -93,7 +93,7 @@ class PassSettings(_Environment):
     full_pass_retry_minutes: float = Field(default=10, gt=0)
 
 
-class WebhookSettings(_Environment):
+class WebhookSettings(Environment):
     """What the webhook receiver needs beside the store."""
 
     webhook_key: Secret
@@ -101,7 +101,7 @@ class WebhookSettings(_Environment):
     storage_bucket: str = "imports"
 
 
-def check(*groups: type[_Environment]) -> None:
+def check(*groups: type[Environment]) -> None:
     """Reads the groups of settings and raises one SettingsError with the problems of all of them."""
     problems = []
     for group in groups:

@@ -6,13 +6,17 @@ from pathlib import Path
 from uuid import UUID
 
 from flows import claude, spool, store
-from flows.settings import PassSettings
+from flows.settings import ModelSettings, PassSettings, StoreSettings, check
 from flows.steps import run_id
 
 
 @asynccontextmanager
 async def workspace(user_id: UUID) -> AsyncIterator[Path]:
-    """Opens the clients and gives the run's folder. What the calls cost is saved at the end, also of a failed run."""
+    """Opens the clients and gives the run's folder. What the calls cost is saved at the end, also of a failed run.
+
+    Raises SettingsError with every problem of the environment before anything is begun.
+    """
+    check(StoreSettings, ModelSettings, PassSettings)
     async with store.connected() as users, claude.connected() as model:
         with spool.folder(PassSettings().spool_dir, run_id()) as folder:
             try:

@@ -12,6 +12,7 @@ from rich.console import Console
 from deployments.local import demo
 from deployments.local.processes import StackError
 from deployments.local.stack import ROOT, Stack
+from flows import settings
 from flows.errors import FullPassError
 
 SAMPLE = ROOT / "tests" / "data" / "sample_export.zip"
@@ -27,8 +28,10 @@ def main() -> int:
     try:
         stack = Stack(state, tell=lambda what: console.print(f"[dim]{what} …[/dim]"))
         console.print(demo.who_answers(stack))
+        _check_settings(stack)
+        user_id = demo.user(stack)
         stack.start()
-        user_id, storage_path = demo.upload(stack, arguments.export, console)
+        storage_path = demo.upload(stack, user_id, arguments.export, console)
         if arguments.command == "up":
             demo.show_addresses(stack, user_id, storage_path, console)
             signal.pause()
@@ -37,7 +40,7 @@ def main() -> int:
         console.print("\nstopped")
         return 130
     except (StackError, FullPassError) as error:
-        console.print(f"[red]{error}[/red]", markup=True)
+        console.print(str(error), style="red", markup=False)
         return 1
     finally:
         # A second Ctrl-C must not leave half of the processes behind.
@@ -45,6 +48,15 @@ def main() -> int:
         if stack is not None:
             console.print("[dim]stopping …[/dim]")
             stack.stop()
+
+
+def _check_settings(stack: Stack) -> None:
+    groups: list[type[settings.Environment]] = [settings.PassSettings]
+    if not stack.uses_local_supabase:
+        groups.append(settings.StoreSettings)
+    if not stack.uses_stand_in:
+        groups.append(settings.ModelSettings)
+    settings.check(*groups)
 
 
 def _arguments() -> argparse.Namespace:

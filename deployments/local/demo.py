@@ -14,6 +14,7 @@ from uuid import UUID
 import httpx
 from rich.console import Console
 from rich.markdown import Markdown
+from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -44,19 +45,31 @@ def who_answers(stack: Stack) -> str:
             "sentences that look like facts: enough to see the pipeline work, far from what Claude makes of them."
         )
     model = os.environ.get("MEMORY_MODEL") or ModelSettings.model_fields["memory_model"].default
-    return f"[bold green]Answering: Claude[/] ({model}), at the price of its API. The MEMORY is what users would get."
+    if where := os.environ.get("ANTHROPIC_BASE_URL"):
+        return f"[bold green]Answering: {escape(model)} at {escape(where)}[/]. The MEMORY is as good as that model."
+    return f"[bold green]Answering: Claude[/] ({escape(model)}), at the price of its API. The MEMORY is what users get."
 
 
-def upload(stack: Stack, export: Path, console: Console) -> tuple[UUID, str]:
-    """Puts the export where the web app would; returns the user and the storage path."""
-    user_id = _user(stack)
+def user(stack: Stack) -> UUID:
+    """Whose full pass it is. Raises StackError when the real project needs a user to be named."""
+    given = os.environ.get("USER_ID")
+    if given is None and not stack.uses_local_supabase:
+        raise StackError("set USER_ID to the user of your Supabase project whose full pass this shall be")
+    try:
+        return UUID(given) if given else DEMO_USER
+    except ValueError:
+        raise StackError("USER_ID is not a UUID") from None
+
+
+def upload(stack: Stack, user_id: UUID, export: Path, console: Console) -> str:
+    """Puts the export where the web app would; returns its storage path."""
     path = f"{user_id}/export{export.suffix.lower()}"
     console.print(f"uploading {export.name} ({export.stat().st_size / 1e6:.1f} MB)")
     try:
         asyncio.run(_upload(stack, user_id, export, path))
     except (httpx.TransportError, StorageApiError) as error:
         raise StackError(f"the upload failed: {type(error).__name__}") from None
-    return user_id, f"{BUCKET}/{path}"
+    return f"{BUCKET}/{path}"
 
 
 def run(stack: Stack, user_id: UUID, storage_path: str, console: Console) -> int:
@@ -97,16 +110,6 @@ def show_addresses(stack: Stack, user_id: UUID, storage_path: str, console: Cons
 
 
 # The web app's part
-
-
-def _user(stack: Stack) -> UUID:
-    given = os.environ.get("USER_ID")
-    if given is None and not stack.uses_local_supabase:
-        raise StackError("set USER_ID to the user of your Supabase project whose full pass this shall be")
-    try:
-        return UUID(given) if given else DEMO_USER
-    except ValueError:
-        raise StackError("USER_ID is not a UUID") from None
 
 
 async def _client(stack: Stack) -> AsyncClient:

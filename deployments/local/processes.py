@@ -1,19 +1,23 @@
 """Child processes of the local stack: started so that they end with it, stopped with all that they have started."""
 
 import ctypes
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 import httpx
 import psutil
 
 _STOP_SECONDS = 10
+_PORT_TRIES = 20
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
@@ -138,17 +142,46 @@ def end_with_parent() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def free_port(preferred: int) -> int:
-    """`preferred` if nothing listens there, else a port that the system chooses."""
-    for port in (preferred, 0):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise StackError("no port is free on 127.0.0.1")
+class Port:
+    """A port of 127.0.0.1 that is ours until `release()`: `preferred` if it is free, else one that the system chooses.
+
+    Some seconds pass until its service listens, and another stack that starts meanwhile must not choose it too; hence
+    a lock per number, which ends with the process that holds it. Raises StackError when there is none.
+    """
+
+    def __init__(self, preferred: int):
+        for candidate in (preferred, *[0] * _PORT_TRIES):
+            number = _bindable(candidate)
+            if number is not None and (lock := _locked(number)) is not None:
+                self.number, self._lock = number, lock
+                return
+        raise StackError("no port is free on 127.0.0.1")
+
+    def release(self) -> None:
+        self._lock.close()
+
+
+def _bindable(port: int) -> int | None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return None
+        return int(probe.getsockname()[1])
+
+
+def _locked(port: int) -> IO[bytes] | None:
+    try:
+        lock = (Path(tempfile.gettempdir()) / f"soulprint-port-{port}.lock").open("ab")
+    except OSError:  # another account's
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    return lock
 
 
 def tail(log: Path, lines: int = 15) -> str:

@@ -20,7 +20,7 @@ import httpx
 from deployments.apply import WORK_POOL
 from deployments.local import database, keys
 from deployments.local.postgres import EmbeddedPostgres
-from deployments.local.processes import Service, StackError, free_port
+from deployments.local.processes import Port, Service, StackError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,7 +37,7 @@ class Stack:
         self._tell = tell
         self._lock: IO[str] | None = None
         self._running: list[Service | EmbeddedPostgres] = []
-        self.ports: dict[str, int] = {}
+        self._ports: dict[str, Port] = {}
         self.environment: dict[str, str] = {}
         self.services: dict[str, Service] = {}
         self.postgres = EmbeddedPostgres(self.state / "postgres")
@@ -61,8 +61,11 @@ class Stack:
 
     # Addresses
 
+    def port(self, service: str) -> int:
+        return self._ports[service].number
+
     def url(self, service: str) -> str:
-        return f"http://127.0.0.1:{self.ports[service]}"
+        return f"http://127.0.0.1:{self.port(service)}"
 
     @property
     def prefect_api(self) -> str:
@@ -78,7 +81,8 @@ class Stack:
         self.state.mkdir(mode=0o755, parents=True, exist_ok=True)
         self._take_lock()
         (self.state / "logs").mkdir(exist_ok=True)
-        self.ports = {name: free_port(port) for name, port in _PORTS.items()}
+        for name, preferred in _PORTS.items():
+            self._ports[name] = Port(preferred)
         self.environment = self._environment()
 
         self._tell("starting Postgres")
@@ -96,7 +100,7 @@ class Stack:
             "--host",
             "127.0.0.1",
             "--port",
-            str(self.ports["prefect"]),
+            str(self.port("prefect")),
             environment=self._server_environment(),
         )
         # The server takes the longest, so the rest starts meanwhile.
@@ -123,7 +127,7 @@ class Stack:
             "--host",
             "127.0.0.1",
             "--port",
-            str(self.ports["webhook"]),
+            str(self.port("webhook")),
             "--no-access-log",
         )
         receiver.wait_until_answering(self.url("webhook") + "/health")
@@ -132,6 +136,8 @@ class Stack:
         """Ends every process; safe to call in any state, also twice."""
         while self._running:
             self._running.pop().stop()  # the last started first: runs must reach the database to say that they end
+        while self._ports:
+            self._ports.popitem()[1].release()
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -148,13 +154,13 @@ class Stack:
             "-m",
             "deployments.local.gateway",
             "--port",
-            str(self.ports["gateway"]),
+            str(self.port("gateway")),
             "--database-url",
             self.database_url,
             "--storage-dir",
             str(self.state / "storage"),
             environment={**self.environment, "SUPABASE_JWT_SECRET": self._secrets()["jwt_secret"]},
-        ).wait_until_listening("127.0.0.1", self.ports["gateway"])
+        ).wait_until_listening("127.0.0.1", self.port("gateway"))
 
     def start_messages(self) -> None:
         self._start_service(
@@ -162,9 +168,9 @@ class Stack:
             "-m",
             "deployments.local.messages_api",
             "--port",
-            str(self.ports["messages"]),
+            str(self.port("messages")),
             environment={**self.environment, "MESSAGES_API_KEY": self.environment["ANTHROPIC_API_KEY"]},
-        ).wait_until_listening("127.0.0.1", self.ports["messages"])
+        ).wait_until_listening("127.0.0.1", self.port("messages"))
 
     def start_worker(self) -> None:
         self._start_service("worker", "-m", "prefect", "worker", "start", "--pool", WORK_POOL, "--name", "local")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from deployments.local.processes import Service, free_port
+from deployments.local.processes import Port, Service
 from deployments.local.stack import ROOT
 from flows import claude
 from flows.errors import InvalidReply, ModelError, ModelRefusedAccess
@@ -21,19 +21,20 @@ KEY = "key-of-the-test"
 
 @pytest.fixture(scope="module")
 def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    port = free_port(0)
+    port = Port(0)
     service = Service(
         "messages",
-        [sys.executable, "-m", "deployments.local.messages_api", "--port", str(port)],
+        [sys.executable, "-m", "deployments.local.messages_api", "--port", str(port.number)],
         log=tmp_path_factory.mktemp("messages") / "log",
         environment={**clean_environment(), "MESSAGES_API_KEY": KEY},
         cwd=ROOT,
     )
     service.start()
-    service.wait_until_listening("127.0.0.1", port)
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+    service.wait_until_listening("127.0.0.1", port.number)
+    with httpx.Client(base_url=f"http://127.0.0.1:{port.number}", timeout=60) as client:
         yield client
     service.stop()
+    port.release()
 
 
 @pytest.fixture(autouse=True)

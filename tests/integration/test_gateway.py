@@ -14,7 +14,7 @@ from storage3.exceptions import StorageApiError
 from supabase import acreate_client
 
 from deployments.local import database, keys
-from deployments.local.processes import Service, free_port
+from deployments.local.processes import Port, Service
 from deployments.local.stack import ROOT
 from tests.conftest import clean_environment
 
@@ -49,8 +49,8 @@ def gateway(postgres, tmp_path_factory):
         await connection.close()
 
     asyncio.run(prepare())
-    port, folder = free_port(0), tmp_path_factory.mktemp("gateway")
-    command = [sys.executable, "-m", "deployments.local.gateway", "--port", str(port)]
+    port, folder = Port(0), tmp_path_factory.mktemp("gateway")
+    command = [sys.executable, "-m", "deployments.local.gateway", "--port", str(port.number)]
     service = Service(
         "gateway",
         [*command, "--database-url", postgres.url(name), "--storage-dir", str(folder / "storage")],
@@ -59,9 +59,10 @@ def gateway(postgres, tmp_path_factory):
         cwd=ROOT,
     )
     service.start()
-    service.wait_until_listening("127.0.0.1", port)
-    yield f"http://127.0.0.1:{port}"
+    service.wait_until_listening("127.0.0.1", port.number)
+    yield f"http://127.0.0.1:{port.number}"
     service.stop()
+    port.release()
 
 
 @pytest.fixture

@@ -1,0 +1,182 @@
+"""`make run` and `make up`, as a newcomer uses them."""
+
+import argparse
+import json
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from deployments.local.stack import ROOT
+from tests.conftest import clean_environment
+from tests.integration.service import simple_export
+
+_SECONDS = 150
+
+Process = subprocess.Popen[str]
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One state folder for all tests: what a newcomer runs again and again."""
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture
+def command(state: Path) -> Iterator[Callable[..., Process]]:
+    """Starts `python -m deployments.local …`; whatever a test leaves running is ended after it."""
+    started: list[Process] = []
+
+    def start(*arguments: object, **environment: str) -> Process:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "deployments.local", *map(str, arguments)],
+            cwd=ROOT,
+            env={**clean_environment(), "SOULPRINT_STATE": str(state), "COLUMNS": "200", **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def write(path: Path, value: object) -> Path:
+    path.write_text(json.dumps(value))
+    return path
+
+
+def read_until(process: Process, pattern: str) -> str:
+    """The output up to the line that matches; fails when the output ends before."""
+    seen = ""
+    assert process.stdout is not None
+    for line in process.stdout:
+        seen += line
+        if re.search(pattern, line):
+            return seen
+    raise AssertionError(f"the output ended without {pattern}:\n{seen}")
+
+
+def processes_of(state: Path) -> list[str]:
+    """Every process that this stack has started: all of them have the state folder in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("SOULPRINT_STATE") == str(state) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(" ".join(process.cmdline()))
+        except (psutil.AccessDenied, psutil.NoSuchProcess):
+            continue
+    return found
+
+
+def refuses(url: str) -> bool:
+    address = httpx.URL(url)
+    with socket.socket() as probe:
+        return probe.connect_ex((address.host, address.port)) != 0
+
+
+def said_to_curl(line: str) -> dict[str, Any]:
+    """What the server answers to a curl line, on a machine that may have no curl."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("-X", dest="method")
+    parser.add_argument("-H", dest="headers", action="append")
+    parser.add_argument("-d", dest="body")
+    parser.add_argument("url")
+    given = parser.parse_args(shlex.split(line)[1:])
+    headers = dict(header.split(": ", 1) for header in given.headers)
+    answer = httpx.request(given.method, given.url, headers=headers, content=given.body, timeout=60)
+    return dict(answer.json())
+
+
+def test_a_run_ends_with_memory_and_leaves_no_process_and_no_port(command, state, tmp_path):
+    export = write(tmp_path / "mine.json", simple_export("I like tea.", "I'm building a small boat."))
+    process = command("run", export)
+    output, _ = process.communicate(timeout=_SECONDS)
+    assert process.returncode == 0, output
+    assert output.startswith("Answering: a rule-based stand-in, because ANTHROPIC_API_KEY is not set.")
+    ticks = re.findall(r"^✓ (\d) (\w+)", output, re.MULTILINE)
+    assert [int(number) for number, _ in ticks] == list(range(1, 10))
+    assert "I like tea." in output
+    assert "I'm building a small boat." in output
+    assert re.search(r"conversation_chunks +2 rows", output)
+    assert re.search(r"full_pass_status +complete", output)
+    assert re.search(r"\d+ calls, [\d,]+ input and [\d,]+ output tokens, cost .*, \d+ s", output)
+    (url,) = re.findall(r"(http://\S+)/runs/flow-run/", output)
+    assert refuses(url)
+    assert processes_of(state) == []
+
+
+def test_a_second_run_that_fails_says_why_and_exits_with_1(command, state, tmp_path):
+    process = command("run", write(tmp_path / "other.json", {"not": "an export"}))
+    output, _ = process.communicate(timeout=_SECONDS)
+    assert process.returncode == 1, output
+    assert "step=chunk_conversations: ExportError: " in output
+    assert "Traceback" not in output
+    assert processes_of(state) == []
+
+
+def test_up_shows_a_curl_line_that_works_and_ctrl_c_ends_everything(command, state, tmp_path):
+    export = write(tmp_path / "mine.json", simple_export("I like tea."))
+    up = command("up", export)
+    output = read_until(up, r"^Ctrl-C")
+    (curl,) = re.findall(r"^curl .*$", output, re.MULTILINE)
+    assert "flow_run_id" in said_to_curl(curl)
+
+    second = command("run", export)
+    said, _ = second.communicate(timeout=_SECONDS)
+    assert second.returncode == 1
+    assert "a stack is already running" in said
+
+    urls = re.findall(r"http://127\.0\.0\.1:\d+", output)
+    up.send_signal(signal.SIGINT)
+    up.communicate(timeout=_SECONDS)
+    assert up.returncode == 130
+    assert all(refuses(url) for url in urls)
+    assert processes_of(state) == []
+
+
+def test_the_stack_ends_when_the_command_is_killed(command, state, tmp_path):
+    up = command("up", write(tmp_path / "mine.json", simple_export("I like tea.")))
+    read_until(up, r"^Ctrl-C")
+    left = [
+        process
+        for process in psutil.Process(up.pid).children(recursive=True)
+        if process.status() != psutil.STATUS_ZOMBIE
+    ]
+    up.kill()
+    gone, alive = psutil.wait_procs(left, timeout=30)
+    assert alive == []
+    assert gone
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "said"),
+    [
+        (["run", "nowhere.zip"], {}, "there is no file nowhere.zip"),
+        (["run"], {"SUPABASE_URL": "https://example.supabase.co"}, "SUPABASE_URL is set alone"),
+        (["run"], {"USER_ID": "ana"}, "USER_ID is not a UUID"),
+        (["up"], {"FULL_PASS_MAX_ATTEMPTS": "many"}, "FULL_PASS_MAX_ATTEMPTS: "),
+    ],
+)
+def test_a_mistake_is_said_before_anything_is_started(command, state, arguments, environment, said):
+    process = command(*arguments, **environment)
+    output, _ = process.communicate(timeout=_SECONDS)
+    assert process.returncode in (1, 2)
+    assert said in output
+    assert "starting" not in output
+    assert processes_of(state) == []
