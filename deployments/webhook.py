@@ -1,6 +1,6 @@
 """The webhook receiver: the web app tells it that an export is uploaded, it starts the flow run.
 
-    uvicorn deployments.webhook:app --host 0.0.0.0 --port 8000
+    python -m deployments.webhook --host 0.0.0.0 --port 8000        (or any ASGI server with deployments.webhook:app)
 
     POST /process-full-v2   Authorization: Bearer $WEBHOOK_KEY
                             {"user_id", "storage_path", "conversation_count"?, "file_type"?}
@@ -11,14 +11,17 @@ The same delivery twice makes one run. Deliveries are the same when their `Idemp
 header, when their bodies are, as long as the run that the first one made has not ended.
 """
 
+import argparse
 import hashlib
 import hmac
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
 from uuid import UUID
 
 import httpx
+import uvicorn
 from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun
@@ -32,7 +35,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from flows import store
-from flows.errors import ExportError
+from flows.errors import ExportError, SettingsError
 from flows.settings import WebhookSettings, check
 
 _MAX_BODY_BYTES = 16_384
@@ -168,3 +171,21 @@ app = Starlette(
     exception_handlers={Refusal: _refuse},
     lifespan=_lifespan,
 )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m deployments.webhook", description="The webhook receiver.")
+    parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s, which only this machine reaches")
+    parser.add_argument("--port", type=int, default=8000, help="default: %(default)s")
+    arguments = parser.parse_args()
+    try:
+        check(WebhookSettings)  # here for a message without a stack trace
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    uvicorn.run(app, host=arguments.host, port=arguments.port, access_log=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -122,13 +122,9 @@ class Stack:
         receiver = self._start_service(
             "webhook",
             "-m",
-            "uvicorn",
-            "deployments.webhook:app",
-            "--host",
-            "127.0.0.1",
+            "deployments.webhook",
             "--port",
             str(self.port("webhook")),
-            "--no-access-log",
         )
         receiver.wait_until_answering(self.url("webhook") + "/health")
 

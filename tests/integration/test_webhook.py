@@ -1,9 +1,13 @@
 """The webhook receiver over HTTP."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from deployments.local.stack import ROOT
+from tests.conftest import clean_environment
 from tests.integration.service import simple_export
 
 
@@ -89,3 +93,17 @@ def test_a_delivery_key_makes_one_run_even_after_its_end(service):
     service.ended(run_id)
     assert service.trigger(user_id, path, **key) == run_id
     assert service.trigger(other, service.upload(other, simple_export("I like tea.")), **key) != run_id
+
+
+def test_without_its_key_the_receiver_does_not_start_and_says_what_to_set():
+    started = subprocess.run(
+        [sys.executable, "-m", "deployments.webhook", "--port", "0"],
+        cwd=ROOT,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert started.returncode == 1
+    assert started.stderr.startswith("WEBHOOK_KEY: is missing (")
+    assert started.stderr.count("\n") == 1
