@@ -10,6 +10,8 @@ class Speaker(StrEnum):
     ASSISTANT = "Assistant"
     #: What the person told the assistant about themselves once for all conversations.
     INSTRUCTIONS = "Instructions"
+    #: A title that is too long to stand over the conversation.
+    TITLE = "Title"
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,9 +66,12 @@ def _records(export: Path, found: Chunked) -> Iterator[dict[str, Any]]:
                 "chunk_key": chunk.key,
                 "conversation_id": chunk.conversation_id,
                 "title": chunk.title,
+                "position": chunk.position,
+                "first_message": chunk.spans[0].message,
+                "last_message": chunk.spans[-1].message,
+                "message_count": chunk.message_count,
                 "content": chunk.content,
                 "token_count": chunk.token_count,
-                "message_count": chunk.message_count,
                 "created_at": chunk.at.isoformat() if chunk.at else None,
             }
 
@@ -79,12 +82,12 @@ async def save(store: Store, user_id: UUID, run_id: str, chunks: Path) -> Saved:
     At no moment is the user without chunks, and rows that stay are not written.
     """
     recent_from = (datetime.now(UTC) - _RECENT).isoformat()
-    gone = {key async for key in store.chunk_keys(user_id)}
+    gone = {bytes.fromhex(key) async for key in store.chunk_keys(user_id)}  # half of what the text would take
     written = unchanged = 0
     records = spool.read(chunks)
     while rows := list(islice(records, _ROWS_PER_REQUEST)):
         for row in rows:
-            gone.discard(row["chunk_key"])
+            gone.discard(bytes.fromhex(row["chunk_key"]))
             row["is_recent"] = bool(row["created_at"] and row["created_at"] >= recent_from)
         changed = await store.save_chunks(user_id, run_id, rows)
         written += changed
@@ -93,8 +96,8 @@ async def save(store: Store, user_id: UUID, run_id: str, chunks: Path) -> Saved:
     return Saved(written, unchanged, pruned)
 
 
-async def _prune(store: Store, user_id: UUID, run_id: str, keys: list[str]) -> int:
+async def _prune(store: Store, user_id: UUID, run_id: str, keys: list[bytes]) -> int:
     pruned = 0
     for start in range(0, len(keys) or 1, 1_000):  # at least once: rows older than the full pass have no key
-        pruned += await store.prune_chunks(user_id, run_id, keys[start : start + 1_000])
+        pruned += await store.prune_chunks(user_id, run_id, [key.hex() for key in keys[start : start + 1_000]])
     return pruned

@@ -46,8 +46,12 @@ alter table public.conversation_chunks
     add column if not exists message_count integer,
     add column if not exists is_recent boolean default false,
     add column if not exists created_at timestamptz default now(),
-    -- What makes a chunk the same chunk in a later export; null in rows older than the full pass.
-    add column if not exists chunk_key text;
+    -- What makes a chunk the same chunk in a later export; null in rows older than the full pass, as the next three.
+    add column if not exists chunk_key text,
+    -- Of the chunk within its conversation, and of its first and last message within it; from 0.
+    add column if not exists position integer,
+    add column if not exists first_message integer,
+    add column if not exists last_message integer;
 
 create unique index if not exists conversation_chunks_user_chunk_key
     on public.conversation_chunks (user_id, chunk_key);

@@ -66,19 +66,25 @@ declare
 begin
     perform public.full_pass_require_owner(p_user_id, p_run_id);
     insert into public.conversation_chunks as stored
-        (user_id, chunk_key, conversation_id, title, content, token_count, chunk_tier, message_count, is_recent,
-         created_at)
-    select p_user_id, c.chunk_key, c.conversation_id, c.title, c.content, c.token_count, 'medium', c.message_count,
-           c.is_recent, coalesce(c.created_at, 'epoch')  -- null is no date in an older schema
+        (user_id, chunk_key, conversation_id, title, position, first_message, last_message, message_count, content,
+         token_count, chunk_tier, is_recent, created_at)
+    select distinct on (c.chunk_key)
+           p_user_id, c.chunk_key, c.conversation_id, c.title, c.position, c.first_message, c.last_message,
+           c.message_count, c.content, c.token_count, 'medium', c.is_recent,
+           coalesce(c.created_at, 'epoch')  -- null is no date in an older schema
     from jsonb_to_recordset(p_chunks) as c(
-        chunk_key text, conversation_id text, title text, content text, token_count integer, message_count integer,
-        is_recent boolean, created_at timestamptz)
+        chunk_key text, conversation_id text, title text, position integer, first_message integer,
+        last_message integer, message_count integer, content text, token_count integer, is_recent boolean,
+        created_at timestamptz)
     on conflict (user_id, chunk_key) do update set
-        title = excluded.title, token_count = excluded.token_count, message_count = excluded.message_count,
-        is_recent = excluded.is_recent, created_at = excluded.created_at
-    where (stored.title, stored.token_count, stored.message_count, stored.is_recent, stored.created_at)
+        title = excluded.title, position = excluded.position, first_message = excluded.first_message,
+        last_message = excluded.last_message, message_count = excluded.message_count,
+        token_count = excluded.token_count, is_recent = excluded.is_recent, created_at = excluded.created_at
+    where (stored.title, stored.position, stored.first_message, stored.last_message, stored.message_count,
+           stored.token_count, stored.is_recent, stored.created_at)
         is distinct from
-        (excluded.title, excluded.token_count, excluded.message_count, excluded.is_recent, excluded.created_at);
+        (excluded.title, excluded.position, excluded.first_message, excluded.last_message, excluded.message_count,
+         excluded.token_count, excluded.is_recent, excluded.created_at);
     get diagnostics v_written = row_count;
     return v_written;
 end $$;
