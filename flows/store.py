@@ -18,6 +18,7 @@ import httpx
 from postgrest import APIError
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
+from flows.download import Download
 from flows.errors import ExportError, NotOwner, StoreError, UserNotFound
 from flows.settings import StoreSettings
 
@@ -147,29 +148,14 @@ class Store:
     async def download(self, storage_path: str, user_id: UUID, to: Path) -> int:
         """Streams an export to disk and returns its size in bytes.
 
-        Raises ExportError when the path is not the user's or holds nothing, StoreError when the download stops short.
+        A connection that breaks is taken up where it broke. Raises ExportError when the path is not the user's or
+        holds nothing, StoreError when the object cannot be had whole.
         """
         name = object_name(storage_path, user_id, self._settings.storage_bucket)
         bucket = self._settings.storage_bucket
         url = f"{str(self._settings.supabase_url).rstrip('/')}/storage/v1/object/{bucket}/{quote(name)}"
         # Not the storage client's download(): that one holds the whole object in memory.
-        async with self._http.stream("GET", url, headers=self._client.options.headers) as response:
-            if response.status_code in (400, 404):
-                raise ExportError(
-                    f"there is no such object in bucket {bucket!r}; upload the export there, then trigger again"
-                )
-            if response.status_code in (401, 403):
-                raise StoreError("storage does not accept the key; set SUPABASE_SERVICE_KEY to the service_role key")
-            response.raise_for_status()
-            size = 0
-            with to.open("wb") as file:
-                async for part in response.aiter_raw(1 << 16):
-                    file.write(part)
-                    size += len(part)
-        expected = response.headers.get("content-length")
-        if expected is not None and int(expected) != size:
-            raise StoreError(f"the download stopped after {size} of {expected} bytes")
-        return size
+        return await Download(self._http, url, dict(self._client.options.headers), bucket).to(to)
 
     # Requests
 
