@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run up test check sample clean
+.PHONY: run up test check bench-read sample clean
 
 ## run: take an export through the full pass on the embedded stack (EXPORT=path/to/export.zip for your own)
 run: $(VENV)/.installed
@@ -23,6 +23,10 @@ check: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+## bench-read: speed and memory of reading exports of 10 MB to 1 GB, beside the plain way (20 minutes)
+bench-read: $(VENV)/.installed
+	$(BIN)/python -m tests.benchmarks.read_export
 
 ## sample: make the shipped sample export again
 sample: $(VENV)/.installed

@@ -61,19 +61,23 @@ def _records(export: Path, found: Chunked) -> Iterator[dict[str, Any]]:
             continue
         found.conversations += 1
         found.messages += len(conversation.messages)
-        for chunk in chunking.chunks(conversation):
-            yield {
-                "chunk_key": chunk.key,
-                "conversation_id": chunk.conversation_id,
-                "title": chunk.title,
-                "position": chunk.position,
-                "first_message": chunk.spans[0].message,
-                "last_message": chunk.spans[-1].message,
-                "message_count": chunk.message_count,
-                "content": chunk.content,
-                "token_count": chunk.token_count,
-                "created_at": chunk.at.isoformat() if chunk.at else None,
-            }
+        yield from map(record, chunking.chunks(conversation))
+
+
+def record(chunk: chunking.Chunk) -> dict[str, Any]:
+    """The chunk as it lies in the spool: the columns of its row, `created_at` in ISO 8601 or null."""
+    return {
+        "chunk_key": chunk.key,
+        "conversation_id": chunk.conversation_id,
+        "title": chunk.title,
+        "position": chunk.position,
+        "first_message": chunk.spans[0].message,
+        "last_message": chunk.spans[-1].message,
+        "message_count": chunk.message_count,
+        "content": chunk.content,
+        "token_count": chunk.token_count,
+        "created_at": chunk.at.isoformat() if chunk.at else None,
+    }
 
 
 async def save(store: Store, user_id: UUID, run_id: str, chunks: Path) -> Saved:

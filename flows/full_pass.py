@@ -47,6 +47,8 @@ async def chunk_conversations(user_id: UUID, export: Path, expected: int | None)
         found = await asyncio.to_thread(export_chunks.chunk_export, export, chunks)
         metrics |= {"conversations": found.conversations, "messages": found.messages, "chunks": found.chunks}
         metrics["skipped"] = found.skipped.total()
+        metrics |= {f"skipped_{reason.replace(' ', '_')}": count for reason, count in found.skipped.items()}
+        await report.publish_skipped(user_id, found.skipped)
         if expected is not None:
             metrics["expected_conversations"] = expected
         export.unlink()

@@ -1,5 +1,6 @@
-"""What a run reports of itself in the Prefect UI: an artifact with figures, never with text of the user."""
+"""What a run reports of itself in the Prefect UI: artifacts with figures, never with text of the user."""
 
+from collections import Counter
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +40,17 @@ async def publish(user_id: UUID, v2: Any) -> dict[str, Any]:
         "cost_usd": total.cost_usd,
         "sections": sections,
     }
+
+
+async def publish_skipped(user_id: UUID, skipped: Counter[str]) -> None:
+    """Writes the artifact `skipped-conversations`: how many entries of the export were left out, and why."""
+    if skipped:
+        rows = [f"| {reason} | {count:,} |" for reason, count in skipped.most_common()]
+        await acreate_markdown_artifact(
+            key="skipped-conversations",
+            description=f"Full pass of user {user_id}",
+            markdown="\n".join(["| entries of the export left out because | |", "|---|---:|", *rows]),
+        )
 
 
 def _row(step: str, model: str, entry: Entry) -> str:
