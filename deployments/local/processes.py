@@ -17,7 +17,6 @@ import httpx
 import psutil
 
 _STOP_SECONDS = 10
-_PORT_TRIES = 20
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
@@ -143,22 +142,22 @@ def end_with_parent() -> None:
 
 
 class Port:
-    """A port of 127.0.0.1 that is ours until `release()`: `preferred` if it is free, else one that the system chooses.
+    """A port of 127.0.0.1 that is ours until `release()`: `preferred` if it is free, else (or for 0) one that the system chooses.
 
-    Some seconds pass until its service listens, and another stack that starts meanwhile must not choose it too; hence
-    a lock per number, which ends with the process that holds it. Raises StackError when there is none.
+    Some seconds pass until its service listens, and another stack that starts meanwhile would prefer the same; hence
+    a lock per preferred number, which ends with the process that holds it. Raises StackError when no port is free.
     """
 
     def __init__(self, preferred: int):
-        for candidate in (preferred, *[0] * _PORT_TRIES):
-            number = _bindable(candidate)
-            if number is not None and (lock := _locked(number)) is not None:
-                self.number, self._lock = number, lock
-                return
-        raise StackError("no port is free on 127.0.0.1")
+        self._lock = _locked(preferred) if preferred and _bindable(preferred) else None
+        number = preferred if self._lock else _bindable(0)
+        if number is None:
+            raise StackError("no port is free on 127.0.0.1")
+        self.number = number
 
     def release(self) -> None:
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()
 
 
 def _bindable(port: int) -> int | None:
