@@ -1,8 +1,13 @@
 """What the rest of the pipeline knows of an export: conversations of messages, whatever format they came in."""
 
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Generic, TypeVar
+
+Source = TypeVar("Source")
 
 
 class Speaker(StrEnum):
@@ -22,12 +27,29 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Decoded(Generic[Source]):
+    """Messages that are made when they are gone through, so that those of a huge conversation are never all there."""
+
+    sources: Sequence[Source]
+    decode: Callable[[Source], Message | None]  # None: no message for the memory
+
+    def __iter__(self) -> Iterator[Message]:
+        return (message for source in self.sources if (message := self.decode(source)) is not None)
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     id: str
     title: str
     created_at: datetime | None  # UTC
     updated_at: datetime | None  # UTC
-    messages: list[Message]  # oldest first, only the active branch
+    messages: Iterable[Message]  # maybe none; oldest first, only the active branch; can be gone through repeatedly
+
+
+def derived_id(created: object, messages: Iterable[Message]) -> str:
+    """An id for a conversation that has none: it stays the same when the conversation goes on."""
+    first = next(iter(messages), None)
+    return hashlib.sha256(f"{created}\n{first and first.text}".encode("utf-8", "replace")).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)

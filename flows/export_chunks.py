@@ -12,6 +12,8 @@ from uuid import UUID
 from flows import chunking, exports, spool
 from flows.conversations import Skipped
 from flows.errors import ExportError
+from flows.exports import Limits
+from flows.settings import PassSettings
 from flows.store import Store
 
 _RECENT = timedelta(days=180)
@@ -37,13 +39,23 @@ class Saved:
     pruned: int
 
 
-def chunk_export(export: Path, to: Path) -> Chunked:
+def limits() -> Limits:
+    """What an export may take, from the settings."""
+    settings = PassSettings()
+    return Limits(
+        conversation_bytes=settings.export_max_conversation_mb * 1_000_000,
+        uncompressed_bytes=settings.export_max_uncompressed_gb * 1_000_000_000,
+        ratio=settings.export_max_compression_ratio,
+    )
+
+
+def chunk_export(export: Path, to: Path, limits: Limits) -> Chunked:
     """Writes the chunks of the export as JSON lines, one conversation in memory at a time.
 
     Raises ExportError when the export cannot be read or has no usable conversation.
     """
     found = Chunked()
-    found.chunks = spool.write(to, _records(export, found))
+    found.chunks = spool.write(to, _records(export, limits, found))
     if not found.chunks:
         reasons = ", ".join(f"{reason}: {count}" for reason, count in found.skipped.most_common(5))
         raise ExportError(
@@ -54,14 +66,20 @@ def chunk_export(export: Path, to: Path) -> Chunked:
     return found
 
 
-def _records(export: Path, found: Chunked) -> Iterator[dict[str, Any]]:
-    for conversation in exports.read(export):
+def _records(export: Path, limits: Limits, found: Chunked) -> Iterator[dict[str, Any]]:
+    for conversation in exports.read(export, limits):
         if isinstance(conversation, Skipped):
             found.skipped[conversation.reason] += 1
             continue
-        found.conversations += 1
-        found.messages += len(conversation.messages)
-        yield from map(record, chunking.chunks(conversation))
+        messages = 0
+        for chunk in chunking.chunks(conversation):
+            messages = chunk.spans[-1].message + 1
+            yield record(chunk)
+        if messages:
+            found.conversations += 1
+            found.messages += messages
+        else:
+            found.skipped["no messages"] += 1
 
 
 def record(chunk: chunking.Chunk) -> dict[str, Any]:

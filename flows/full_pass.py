@@ -44,7 +44,7 @@ async def chunk_conversations(user_id: UUID, export: Path, expected: int | None)
     """Step 2: chunks of about 2,000 tokens, on disk."""
     async with step("chunk_conversations", user_id) as metrics:
         chunks = export.with_name("chunks.jsonl")
-        found = await asyncio.to_thread(export_chunks.chunk_export, export, chunks)
+        found = await asyncio.to_thread(export_chunks.chunk_export, export, chunks, export_chunks.limits())
         metrics |= {"conversations": found.conversations, "messages": found.messages, "chunks": found.chunks}
         metrics["skipped"] = found.skipped.total()
         metrics |= {f"skipped_{reason.replace(' ', '_')}": count for reason, count in found.skipped.items()}

@@ -84,6 +84,11 @@ class PassSettings(Environment):
 
     #: Parent of the folders in which runs keep their data while they work.
     spool_dir: Path = Path(tempfile.gettempdir()) / "soulprint-spool"
+    #: A conversation above this is skipped, and reported.
+    export_max_conversation_mb: int = Field(default=64, ge=1)
+    #: What a zip may hold, and how much more than its size: larger ones are taken for bombs.
+    export_max_uncompressed_gb: int = Field(default=20, ge=1)
+    export_max_compression_ratio: int = Field(default=200, ge=2)
     #: Calls that one extraction task run makes in a row while it holds its slot.
     extraction_batch_calls: int = Field(default=10, ge=1)
     #: Tokens of facts above which hierarchical_reduce shortens them.

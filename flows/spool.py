@@ -4,13 +4,14 @@ Tasks hand each other paths and counts; the data itself stays in this folder, so
 export and nothing of the user's text goes to the Prefect server.
 """
 
-import json
 import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 _ABANDONED_SECONDS = 2 * 24 * 3600
 
@@ -38,9 +39,10 @@ def write(path: Path, records: Iterable[dict[str, Any]]) -> int:
     """Writes one JSON object a line and returns how many; the file appears under its name only when it is whole."""
     unfinished = path.with_suffix(".unfinished")
     count = 0
-    with unfinished.open("w", encoding="utf-8", newline="\n") as file:
+    with unfinished.open("wb") as file:
         for record in records:
-            file.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
+            file.write(msgspec.json.encode(record))
+            file.write(b"\n")
             count += 1
     unfinished.replace(path)
     return count
@@ -51,7 +53,7 @@ def read(path: Path, offset: int = 0) -> Iterator[dict[str, Any]]:
     with path.open("rb") as file:
         file.seek(offset)
         for line in file:
-            yield json.loads(line)
+            yield msgspec.json.decode(line)
 
 
 def line_offsets(path: Path, every: int) -> list[int]:

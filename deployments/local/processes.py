@@ -142,7 +142,7 @@ def end_with_parent() -> None:
 
 
 class Port:
-    """A port of 127.0.0.1 that is ours until `release()`: `preferred` if it is free, else (or for 0) one that the system chooses.
+    """A port of 127.0.0.1 that is ours until `release()`: `preferred` if it is free, else one that the system chooses.
 
     Some seconds pass until its service listens, and another stack that starts meanwhile would prefer the same; hence
     a lock per preferred number, which ends with the process that holds it. Raises StackError when no port is free.

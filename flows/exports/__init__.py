@@ -1,105 +1,99 @@
 """Reading an export: the file on disk in, one conversation after the other out.
 
-The file's bytes decide what it is, not its name. Formats:
+The file's bytes decide what it is, not its name: a zip (`archive`), or JSON (`elements`). An entry of the JSON is a
+conversation in one of the formats
 
 - `chatgpt`: ChatGPT's data export, conversations with a `mapping` of message nodes
+- `claude`: Claude's data export, conversations with `chat_messages`
 - `simple`: the list that the web app stores, `[{id, title, createdAt, messages: [{role, content}]}]`
 
-Each is a module with one function, `conversation(entry) -> Conversation | Skipped | None`, None when the entry is
-of another format. The conversations stand in `conversations.json` (or `conversations-000.json`, …) of a zip, or are
-the file itself: an array, or an object with a `conversations` array.
+Each is a module with one function, `conversation(raw) -> Conversation | Skipped | None`, None when the entry is of
+another format. What cannot be understood is skipped with a reason, and costs only itself.
 """
 
-import re
+import errno
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
 
-import ijson
+import msgspec
 
 from flows.conversations import Conversation, Skipped
 from flows.errors import ExportError
-from flows.exports import chatgpt, simple
+from flows.exports import archive, chatgpt, claude, elements, simple
+from flows.exports.archive import Limits as Limits
+from flows.exports.decoding import repaired
 
-FORMATS: tuple[Callable[[dict[str, Any]], Conversation | Skipped | None], ...] = (
+FORMATS: tuple[Callable[[bytes], Conversation | Skipped | None], ...] = (
     chatgpt.conversation,
+    claude.conversation,
     simple.conversation,
 )
 
-_MEMBER = re.compile(r"(?:^|/)conversations(?:-\d+)?\.json$")
+DAMAGED = Skipped("damaged part of the zip")
+MALFORMED = Skipped("malformed JSON")
+UNKNOWN = Skipped("unknown format")
+REPEATED = Skipped("repeated")
+
+_LIMITS = Limits()
+_MAX_SKIPPED = 1_000_000  # an export has no million entries without a meaning; a zip bomb may
 
 
-def read(path: Path) -> Iterator[Conversation | Skipped]:
-    """The conversations of the export at `path`, one at a time, and the entries that had to be skipped.
+def read(path: Path, limits: Limits = _LIMITS) -> Iterator[Conversation | Skipped]:
+    """The conversations of the export at `path`, one at a time, and what had to be skipped.
 
-    Raises ExportError when the file is not an export, from the first `next()` on.
+    A zip is read with temporary files beside it. Raises ExportError when the file is not an export or nothing of it
+    can be read; what breaks after the first conversation is skipped.
     """
     if path.stat().st_size == 0:
         raise ExportError("the export is empty (0 bytes); upload it again, then trigger again")
+    found = skipped = 0
+    seen: set[int] = set()
+    try:
+        for element in _elements(path, limits):
+            item = element if isinstance(element, Skipped) else _new(element, seen)
+            if isinstance(item, Skipped):
+                skipped += 1
+            else:
+                found += 1
+            yield item
+            if skipped > _MAX_SKIPPED:
+                raise ExportError("the export is mostly no conversations; upload it as ChatGPT or Claude sent it")
+    except archive.DAMAGE as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise
+        if not found:
+            raise ExportError(
+                f"the zip is damaged ({type(error).__name__}); download the export again, upload it unchanged"
+            ) from None
+        yield DAMAGED
+
+
+def _elements(path: Path, limits: Limits) -> Iterator[bytes | Skipped]:
     if zipfile.is_zipfile(path):
-        yield from _read_zip(path)
+        for member in archive.json_files(path, limits):
+            yield from elements.read(member, limits.conversation_bytes)
     else:
         with path.open("rb") as file:
-            yield from _read_json(file)
+            yield from elements.read(file, limits.conversation_bytes)
 
 
-def _read_zip(path: Path) -> Iterator[Conversation | Skipped]:
+def _new(element: bytes, seen: set[int]) -> Conversation | Skipped:
+    """The conversation, unless it was there before: shards and split exports overlap."""
+    if (digest := hash(element)) in seen:
+        return REPEATED
+    seen.add(digest)
+    if not element.startswith(b"{"):
+        return elements.NOT_AN_OBJECT
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = sorted(
-                name for name in archive.namelist() if _MEMBER.search(name) and not name.startswith("__MACOSX/")
-            )
-            if not members:
-                raise ExportError(
-                    "the zip has no conversations.json; upload the zip as ChatGPT or Claude sent it, or the "
-                    "conversations.json in it"
-                )
-            for name in members:
-                with archive.open(name) as file:
-                    yield from _read_json(file)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
-        # RuntimeError is how zipfile says "encrypted"; NotImplementedError an unknown compression.
-        raise ExportError(
-            f"the zip is damaged or encrypted ({type(error).__name__}); download the export again, upload it unchanged"
-        ) from None
+        return _understood(element)
+    except (msgspec.DecodeError, RecursionError):
+        mended = repaired(element)
+    return MALFORMED if mended is None else _understood(mended)
 
 
-def _read_json(file: IO[bytes]) -> Iterator[Conversation | Skipped]:
-    start = _first_byte(file)
-    if start not in (b"[", b"{"):
-        raise ExportError("the file is neither a zip nor JSON; upload the export's zip or its conversations.json")
-    prefix = "item" if start == b"[" else "conversations.item"
-    entries = 0
-    try:
-        for entry in ijson.items(file, prefix, use_float=True):
-            entries += 1
-            yield _conversation(entry)
-    except (ijson.JSONError, UnicodeDecodeError):
-        # The parser's message quotes the text around the mistake, so it is not repeated.
-        raise ExportError(
-            f"the JSON is broken off or malformed after {entries} conversations; download the export again and upload "
-            "it unchanged"
-        ) from None
-    if start == b"{" and not entries:
-        raise ExportError(
-            "the JSON is an object without a list of conversations; upload the export's zip or its conversations.json"
-        )
-
-
-def _first_byte(file: IO[bytes]) -> bytes:
-    head = file.read(4096)
-    file.seek(0)
-    bom = b"\xef\xbb\xbf"
-    return head.removeprefix(bom).lstrip()[:1]
-
-
-def _conversation(entry: Any) -> Conversation | Skipped:
-    if not isinstance(entry, dict):
-        return Skipped("not an object")
-    for parse in FORMATS:
-        found = parse(entry)
-        if found is not None:
+def _understood(element: bytes) -> Conversation | Skipped:
+    for conversation in FORMATS:
+        if (found := conversation(element)) is not None:
             return found
-    return Skipped("unknown format")
+    return UNKNOWN

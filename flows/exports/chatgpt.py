@@ -1,32 +1,41 @@
 """ChatGPT's data export.
 
-There is no official schema; this follows what the exports hold. A conversation is `{title, create_time, update_time,
-mapping, current_node, conversation_id | id, …}`; `mapping` is node id → `{id, parent, children, message | null}`. The
+There is no official schema; this follows what exports of 2023 to 2026 hold, as their parsers describe it (convoviz,
+docs/dev/chatgpt-spec.md; pionxzh/chatgpt-exporter). A conversation is `{title, create_time, update_time, mapping,
+current_node, conversation_id | id, …}`; `mapping` is node id → `{id, parent, children, message | null}`. The
 conversation that the person sees is the path from `current_node` by `parent` to the root; the other nodes are edited
 prompts and regenerated answers, and do not count. Without a usable `current_node` the newest leaf stands for it.
 
-A message is `{author: {role}, create_time, content: {content_type, …}, weight, recipient, metadata}`. What goes into
-memory:
+A message is `{author: {role}, create_time, content: {content_type, …}, weight, recipient, status, metadata}`. What goes
+into memory:
 
 | role, content_type | taken |
 |---|---|
-| user, assistant: text, code to the person | `parts` joined, or `text` |
+| user, assistant: text, code to the person | `parts` joined, or `text`; of any `status`: half an answer was seen too |
 | user, assistant: multimodal_text | the strings, and the `text` of audio transcriptions; images and audio left out |
-| user or system: user_editable_context | the custom instructions, without what ChatGPT wraps them in |
+| any: user_editable_context | the custom instructions, without what ChatGPT wraps them in |
+| model_editable_context | no: ChatGPT's own notes about the person |
 | thoughts, reasoning_recap | no: not the conversation |
 | execution_output, tether_quote, tether_browsing_display, system_error | no: a tool's words, not the person's |
-| hidden (`is_visually_hidden_from_conversation`, weight 0), recipient other than "all" | no |
+| canvas documents (recipient `canmore.…`) and other calls of tools (recipient not "all") | no: the assistant's drafts |
+| hidden (`is_visually_hidden_from_conversation`, weight 0) | no |
 | system, tool | no |
+
+Not verified against exports of our own: how canvas documents that the person edited are held.
 """
 
 import re
 from typing import Any
 
-from flows.conversations import Conversation, Message, Skipped, Speaker
+import msgspec
+
+from flows.conversations import Conversation, Decoded, Message, Skipped, Speaker, derived_id
 from flows.exports import timestamps
+from flows.exports.decoding import decoded
 
 _SPEAKERS = {"user": Speaker.USER, "assistant": Speaker.ASSISTANT}
 _LEFT_OUT = {
+    "model_editable_context",
     "thoughts",
     "reasoning_recap",
     "execution_output",
@@ -34,88 +43,131 @@ _LEFT_OUT = {
     "tether_browsing_display",
     "system_error",
 }
-
+_MAX_NODES = 300_000  # of one conversation: what an index of its nodes may take
 _WRAPPED_INSTRUCTIONS = re.compile(r"The user provided the .*?:\n```(?P<text>.*)```", re.DOTALL)
 
 
-def conversation(entry: dict[str, Any]) -> Conversation | Skipped | None:
-    """The conversation of one entry of the export; None when the entry is not ChatGPT's."""
-    mapping = entry.get("mapping")
-    if mapping is None:
+class _Conversation(msgspec.Struct, gc=False):
+    mapping: dict[str, msgspec.Raw] | None = None
+    current_node: Any = None
+    title: Any = None
+    create_time: Any = None
+    update_time: Any = None
+    conversation_id: Any = None
+    id: Any = None
+
+
+class _Node(msgspec.Struct, gc=False):
+    parent: Any = None
+    children: Any = None
+    message: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Message(msgspec.Struct, gc=False):
+    author: Any = None
+    content: Any = None
+    metadata: msgspec.Raw = msgspec.Raw(b"null")
+    create_time: Any = None
+    weight: Any = None
+    recipient: Any = None
+
+
+class _Metadata(msgspec.Struct, gc=False):
+    is_visually_hidden_from_conversation: Any = None
+    user_context_message_data: Any = None
+
+
+class _Times(msgspec.Struct, gc=False):
+    create_time: Any = None
+
+
+_conversation = msgspec.json.Decoder(_Conversation)
+_node = msgspec.json.Decoder(_Node)
+_message = msgspec.json.Decoder(_Message | None)
+_metadata = msgspec.json.Decoder(_Metadata)
+_times = msgspec.json.Decoder(_Times | None)
+
+
+def conversation(raw: bytes) -> Conversation | Skipped | None:
+    """The conversation of one entry of the export; None when the entry is not ChatGPT's.
+
+    Raises msgspec.DecodeError when the entry is not valid JSON.
+    """
+    if b'"mapping"' not in raw:
         return None
-    if not isinstance(mapping, dict):
-        return Skipped("mapping is not an object")
-    messages = [
-        message
-        for node in _active_path(mapping, entry.get("current_node"))
-        if (message := _message(node.get("message"))) is not None
-    ]
-    if not messages:
-        return Skipped("no messages")
-    identity = entry.get("conversation_id") or entry.get("id")
-    if not isinstance(identity, str):
-        return Skipped("no id")
-    title = entry.get("title")
+    if len(raw) > _MAX_NODES and raw.count(b'"parent"') > _MAX_NODES:
+        return Skipped("too many messages")
+    entry = decoded(_conversation, raw)
+    if entry is None or entry.mapping is None:
+        return Skipped("mapping is no object") if entry is None else None
+    messages = Decoded(_active_path(entry.mapping, entry.current_node), _taken)
+    identity = entry.conversation_id or entry.id
     return Conversation(
-        id=identity,
-        title=title if isinstance(title, str) else "",
-        created_at=timestamps.parse(entry.get("create_time")),
-        updated_at=timestamps.parse(entry.get("update_time")),
+        id=identity if isinstance(identity, str) else derived_id(entry.create_time, messages),
+        title=entry.title if isinstance(entry.title, str) else "",
+        created_at=timestamps.parse(entry.create_time),
+        updated_at=timestamps.parse(entry.update_time),
         messages=messages,
     )
 
 
-def _active_path(mapping: dict[str, Any], current: Any) -> list[dict[str, Any]]:
-    if not isinstance(current, str) or not isinstance(mapping.get(current), dict):
+def _active_path(mapping: dict[str, msgspec.Raw], current: Any) -> list[msgspec.Raw]:
+    """The messages from the root to the end of the branch, as they stand in the export."""
+    if not isinstance(current, str) or current not in mapping:
         current = _newest_leaf(mapping)
-    path: list[dict[str, Any]] = []
+    path: list[msgspec.Raw] = []
     seen: set[str] = set()
-    while isinstance(current, str) and current not in seen and isinstance(node := mapping.get(current), dict):
+    while isinstance(current, str) and current in mapping and current not in seen:
         seen.add(current)
-        path.append(node)
-        current = node.get("parent")
+        node = decoded(_node, mapping[current])
+        if node is None:
+            break
+        path.append(node.message)
+        current = node.parent
     path.reverse()
     return path
 
 
-def _newest_leaf(mapping: dict[str, Any]) -> str | None:
+def _newest_leaf(mapping: dict[str, msgspec.Raw]) -> str | None:
     newest, newest_at = None, float("-inf")
-    for identity, node in mapping.items():
-        if not isinstance(node, dict) or node.get("children"):
+    for identity, raw in mapping.items():
+        node = decoded(_node, raw)
+        if node is None or node.children:
             continue
-        message = node.get("message")
-        at = timestamps.parse(message.get("create_time")) if isinstance(message, dict) else None
+        times = decoded(_times, node.message)
+        at = timestamps.parse(times.create_time) if times else None
         seconds = at.timestamp() if at else 0.0
         if seconds >= newest_at:  # a later node wins a tie: exports list nodes in the order of their making
             newest, newest_at = identity, seconds
     return newest
 
 
-def _message(message: Any) -> Message | None:
-    if not isinstance(message, dict):
+def _taken(raw: msgspec.Raw) -> Message | None:
+    message = decoded(_message, raw)
+    if message is None or not isinstance(message.content, dict) or not isinstance(message.author, dict):
         return None
-    content, author, metadata = message.get("content"), message.get("author"), message.get("metadata")
-    if not isinstance(content, dict) or not isinstance(author, dict):
-        return None
-    at = timestamps.parse(message.get("create_time"))
+    content, role = message.content, message.author.get("role")
+    speaker = _SPEAKERS.get(role) if isinstance(role, str) else None
     kind = content.get("content_type")
+    metadata = decoded(_metadata, message.metadata) or _Metadata()
     if kind == "user_editable_context":
         # Marked hidden in the export, yet it is what the person wrote about themselves.
-        text = _instructions(content, metadata)
-        return Message(Speaker.INSTRUCTIONS, text, at) if text.strip() else None
-    speaker = _SPEAKERS.get(author.get("role", ""))
-    hidden = isinstance(metadata, dict) and metadata.get("is_visually_hidden_from_conversation")
-    if speaker is None or hidden or kind in _LEFT_OUT or message.get("weight") == 0:
+        speaker, text = Speaker.INSTRUCTIONS, _instructions(content, metadata.user_context_message_data)
+    elif (
+        speaker is None
+        or message.weight == 0
+        or message.recipient not in (None, "all")
+        or metadata.is_visually_hidden_from_conversation
+        or (isinstance(kind, str) and kind in _LEFT_OUT)
+    ):
         return None
-    if message.get("recipient") not in (None, "all"):
-        return None
-    text = _text(content)
-    return Message(speaker, text, at) if text.strip() else None
+    else:
+        text = _text(content)
+    return Message(speaker, text, timestamps.parse(message.create_time)) if text.strip() else None
 
 
-def _instructions(content: dict[str, Any], metadata: Any) -> str:
+def _instructions(content: dict[str, Any], said: Any) -> str:
     """The custom instructions in the person's words, without what ChatGPT tells its model about them."""
-    said = metadata.get("user_context_message_data") if isinstance(metadata, dict) else None
     found = []
     for own, wrapped in (("about_user_message", "user_profile"), ("about_model_message", "user_instructions")):
         text = said.get(own) if isinstance(said, dict) else None

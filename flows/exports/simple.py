@@ -1,37 +1,59 @@
-"""The list that the web app stores: `[{id, title, createdAt, messages: [{role, content}]}]`."""
+"""The list that the web app stores: `[{id, title, createdAt, messages: [{role, content, createdAt?}]}]`."""
 
 from typing import Any
 
-from flows.conversations import Conversation, Message, Skipped, Speaker
+import msgspec
+
+from flows.conversations import Conversation, Decoded, Message, Skipped, Speaker, derived_id
 from flows.exports import timestamps
+from flows.exports.decoding import decoded
 
 _SPEAKERS = {"user": Speaker.USER, "human": Speaker.USER, "assistant": Speaker.ASSISTANT}
 
 
-def conversation(entry: dict[str, Any]) -> Conversation | Skipped | None:
-    """The conversation of one entry of the list; None when the entry is of another format."""
-    messages = entry.get("messages")
-    if not isinstance(messages, list):
+class _Conversation(msgspec.Struct, rename="camel", gc=False):
+    messages: list[msgspec.Raw] | None = None
+    id: Any = None
+    title: Any = None
+    created_at: Any = None
+    updated_at: Any = None
+
+
+class _Message(msgspec.Struct, rename="camel", gc=False):
+    role: Any = None
+    content: Any = None
+    created_at: Any = None
+
+
+_conversation = msgspec.json.Decoder(_Conversation)
+_message = msgspec.json.Decoder(_Message)
+
+
+def conversation(raw: bytes) -> Conversation | Skipped | None:
+    """The conversation of one entry of the list; None when the entry is of another format.
+
+    Raises msgspec.DecodeError when the entry is not valid JSON.
+    """
+    if b'"messages"' not in raw:
         return None
-    found = [message for item in messages if (message := _message(item)) is not None]
-    if not found:
-        return Skipped("no messages")
-    identity, title = entry.get("id"), entry.get("title")
-    if not isinstance(identity, str | int):
-        return Skipped("no id")
+    entry = decoded(_conversation, raw)
+    if entry is None or entry.messages is None:
+        return Skipped("messages is no list") if entry is None else None
+    messages = Decoded(entry.messages, _taken)
     return Conversation(
-        id=str(identity),
-        title=title if isinstance(title, str) else "",
-        created_at=timestamps.parse(entry.get("createdAt")),
-        updated_at=timestamps.parse(entry.get("updatedAt")),
-        messages=found,
+        id=str(entry.id) if isinstance(entry.id, str | int) else derived_id(entry.created_at, messages),
+        title=entry.title if isinstance(entry.title, str) else "",
+        created_at=timestamps.parse(entry.created_at),
+        updated_at=timestamps.parse(entry.updated_at),
+        messages=messages,
     )
 
 
-def _message(item: Any) -> Message | None:
-    if not isinstance(item, dict):
+def _taken(raw: msgspec.Raw) -> Message | None:
+    message = decoded(_message, raw)
+    if message is None:
         return None
-    speaker, text = _SPEAKERS.get(str(item.get("role"))), item.get("content")
-    if speaker is None or not isinstance(text, str) or not text.strip():
+    speaker = _SPEAKERS.get(message.role) if isinstance(message.role, str) else None
+    if speaker is None or not isinstance(message.content, str) or not message.content.strip():
         return None
-    return Message(speaker, text, timestamps.parse(item.get("createdAt")))
+    return Message(speaker, message.content, timestamps.parse(message.created_at))

@@ -77,11 +77,12 @@ def test_a_message_that_fits_whole_into_the_next_chunk_is_whole_somewhere():
 
 
 def test_chunks_overlap_by_up_to_200_tokens():
-    talk = conversation(*(f"Message {number} of a long talk. " * 20 for number in range(60)))
+    texts = [f"Message {number} of a long talk. " * 20 for number in range(60)]
+    talk = conversation(*texts)
     for before, after in pairwise(chunking.chunks(talk)):
         start, end = after.spans[0], before.spans[-1]
         assert (start.message, start.start) < (end.message, end.end)
-        shared = [talk.messages[n].text[a:b] for n, a, b in after.spans if (n, b) <= (end.message, end.end)]
+        shared = [texts[n][a:b] for n, a, b in after.spans if (n, b) <= (end.message, end.end)]
         assert 0 < sum(map(tokens.estimate, shared)) <= chunking.OVERLAP_TOKENS
 
 

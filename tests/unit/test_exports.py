@@ -1,5 +1,4 @@
 import json
-import zipfile
 from datetime import UTC, datetime
 
 import pytest
@@ -38,6 +37,10 @@ def write(tmp_path, value):
 def texts(conversation):
     assert isinstance(conversation, Conversation)
     return [message.text for message in conversation.messages]
+
+
+def speakers(conversation):
+    return [message.speaker for message in conversation.messages]
 
 
 def test_the_active_branch_is_read_and_the_edited_prompt_is_not(tmp_path):
@@ -84,7 +87,7 @@ def test_custom_instructions_are_read_without_what_chatgpt_wraps_them_in(tmp_pat
     )
     (conversation,) = read(write(tmp_path, [chatgpt(instructions, current="1")]))
     assert texts(conversation) == ["I am Ana.\n```x```\nBe short."]
-    assert conversation.messages[0].speaker is Speaker.INSTRUCTIONS
+    assert speakers(conversation)[0] is Speaker.INSTRUCTIONS
 
 
 def test_what_is_not_the_persons_conversation_is_left_out(tmp_path):
@@ -111,7 +114,7 @@ def test_what_is_not_the_persons_conversation_is_left_out(tmp_path):
     ]
     (conversation,) = read(write(tmp_path, [chatgpt(*chain, current="8")]))
     assert texts(conversation) == ["I am Ana.", "I said this.\nand wrote this"]
-    assert conversation.messages[0].speaker is Speaker.INSTRUCTIONS
+    assert speakers(conversation)[0] is Speaker.INSTRUCTIONS
 
 
 def test_the_apps_own_list_is_read(tmp_path):
@@ -131,22 +134,87 @@ def test_an_object_with_a_list_of_conversations_is_read(tmp_path):
     assert texts(conversation) == ["hi"]
 
 
-def test_shards_of_a_zip_in_a_folder_are_read_and_its_junk_is_not(tmp_path):
-    path = tmp_path / "export.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        for number in (1, 0):
-            entry = chatgpt(node("1", None, text=f"shard {number}"), current="1")
-            archive.writestr(f"my export/conversations-00{number}.json", json.dumps([entry]))
-        archive.writestr("__MACOSX/my export/._conversations-000.json", b"\x00\x05")
-        archive.writestr("my export/user.json", "{}")
-    assert [texts(conversation) for conversation in read(path)] == [["shard 0"], ["shard 1"]]
-
-
 def test_one_bad_conversation_costs_only_itself(tmp_path):
     good = chatgpt(node("1", None, text="good"), current="1")
-    entries = [None, 7, {"what": "ever"}, {"mapping": 3}, chatgpt(), {**good, "conversation_id": None}, good]
+    entries = [None, 7, {"what": "ever"}, {"mapping": 3}, {"messages": {}}, {"chat_messages": "x"}, good]
     found = read(write(tmp_path, entries))
     assert [type(item) for item in found] == [Skipped] * 6 + [Conversation]
+
+
+def test_one_bad_node_costs_only_itself(tmp_path):
+    entry = chatgpt(
+        node("1", None, text="one"),
+        {"id": "2", "parent": "1", "message": ["no message"]},
+        {"id": "3", "parent": "2", "message": {"author": 7, "content": {"parts": ["x"]}}},
+        node("4", "3", content={"content_type": "text", "parts": [7, None, {"text": 8}, "four"]}, weight=1),
+        node("5", "4", text="five", metadata="odd", weight="odd", create_time={"odd": 1}),
+        current="5",
+    )
+    (conversation,) = read(write(tmp_path, [entry]))
+    assert texts(conversation) == ["one", "four", "five"]
+
+
+def test_a_conversation_without_an_id_keeps_the_one_it_is_given_when_it_goes_on(tmp_path):
+    def without_id(*nodes, current):
+        return {key: value for key, value in chatgpt(*nodes, current=current).items() if key != "conversation_id"}
+
+    first, second = node("1", None, text="one", create_time=1), node("2", "1", text="two", create_time=2)
+    (short,), (long,), (other,) = (
+        read(write(tmp_path, entry))
+        for entry in (
+            without_id(first, current="1"),
+            without_id(first, second, current="2"),
+            without_id(second, current="2"),
+        )
+    )
+    assert short.id == long.id != other.id
+
+
+def test_a_conversation_that_is_there_twice_is_read_once(tmp_path):
+    entry = chatgpt(node("1", None, text="hi"), current="1")
+    longer = chatgpt(node("1", None, text="hi"), node("2", "1", text="more"), current="2")
+    found = read(write(tmp_path, [entry, entry, longer]))
+    assert [type(item) for item in found] == [Conversation, Skipped, Conversation]
+
+
+def test_a_million_messages_deep_conversation_is_skipped_and_a_deep_one_is_read(tmp_path):
+    def chain(length):
+        links = (f'"n{n}":{{"parent":"n{n - 1}"}}' for n in range(1, length))
+        last = json.dumps(node("end", f"n{length - 1}", text="at the end"))
+        mapping = f'{{"n0":{{"parent":null}},{",".join(links)},"end":{last}}}'
+        return f'{{"id":"c{length}","mapping":{mapping},"current_node":"end"}}'
+
+    skipped, deep = read(write(tmp_path, f"[{chain(1_000_000)},{chain(200_000)}]".encode()))
+    assert skipped == Skipped("too many messages")
+    assert texts(deep) == ["at the end"]
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        (b'"half an emoji \\ud83d end"', "half an emoji \ufffd end"),
+        (b'"a whole one \\ud83d\\ude00"', "a whole one \U0001f600"),
+        (b'"escaped \\\\ud83d"', "escaped \\ud83d"),
+        (b'"not \xff UTF-8"', "not \ufffd UTF-8"),
+        (b'"a raw\nnew line"', "a raw\nnew line"),
+        (b'"nul \\u0000"', "nul \x00"),
+        (b'"x", NaN, Infinity, 1e999, ' + b"9" * 5_000, "x"),
+    ],
+)
+def test_json_that_a_strict_parser_refuses_is_mended(tmp_path, written, text):
+    entry = json.dumps(chatgpt(node("1", None, text="TEXT"), current="1")).encode().replace(b'"TEXT"', written)
+    (conversation,) = read(write(tmp_path, b"[" + entry + b"]"))
+    assert texts(conversation) == [text]
+
+
+def test_what_cannot_be_mended_is_skipped_and_the_next_is_read(tmp_path):
+    good = json.dumps(chatgpt(node("1", None, text="good"), current="1")).encode()
+    bad = good.replace(b'"good"', b'"bad" "worse"')
+    deep = b'{"mapping": ' + b"[" * 900 + b"]" * 900 + b"}"
+    found = read(write(tmp_path, b"[" + b", ".join([bad, deep, good]) + b"]"))
+    assert found[0] == Skipped("malformed JSON")
+    assert isinstance(found[1], Skipped)
+    assert texts(found[2]) == ["good"]
 
 
 @pytest.mark.parametrize(
@@ -155,9 +223,6 @@ def test_one_bad_conversation_costs_only_itself(tmp_path):
         (b"", "empty"),
         (b"Dear diary, I am not JSON", "neither a zip nor JSON"),
         (b'"text"', "neither a zip nor JSON"),
-        (b'[{"id": "1", "secret-word', "malformed after 0 conversations"),
-        (b'{"settings": {"a": 1}}', "object without a list of conversations"),
-        (b'[{"id": "\xff\xfe secret-word"}]', "malformed"),
         (b"PK\x03\x04 secret-word broken off", "neither a zip nor JSON"),
     ],
 )
@@ -168,23 +233,10 @@ def test_what_is_no_export_is_refused_without_quoting_it(tmp_path, content, says
     assert "upload" in str(caught.value)
 
 
-def test_a_zip_without_conversations_is_refused(tmp_path):
-    path = tmp_path / "export.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("photos/1.png", b"png")
-    with pytest.raises(ExportError, match=r"no conversations\.json"):
-        read(path)
-
-
-def test_a_damaged_zip_is_refused(tmp_path):
-    path = tmp_path / "export.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("conversations.json", json.dumps([chatgpt(node("1", None, text="word " * 5_000))]))
-    data = bytearray(path.read_bytes())
-    data[60:90] = bytes(30)
-    path.write_bytes(data)
-    with pytest.raises(ExportError, match="damaged"):
-        read(path)
+@pytest.mark.parametrize("content", [b'[{"id": "1", "secret-word', b'{"settings": {"a": 1}}', b'[{"id": "\xff\xfe"}]'])
+def test_an_export_in_which_nothing_is_usable_is_skipped_with_the_reason(tmp_path, content):
+    found = read(write(tmp_path, content))
+    assert [type(item) for item in found] == [Skipped]
 
 
 @pytest.mark.parametrize("value", [None, True, "soon", float("nan"), float("inf"), 10**400, -5, [], "1e999"])

@@ -1,0 +1,127 @@
+"""Claude's data export.
+
+There is no official schema; this follows what exports of 2024 to 2026 hold. `conversations.json` is an array of `{uuid,
+name, created_at, updated_at, chat_messages: [{uuid, sender: human | assistant, text, content: [{type, text, …}],
+created_at, attachments: [{file_name, extracted_content}], files, parent_message_uuid?}]}`. What goes into memory:
+
+| | taken |
+|---|---|
+| `content` blocks of type text | joined; without any, the older `text` |
+| blocks of type thinking, tool_use, tool_result and others | no: not the conversation |
+| attachments of the person | their `extracted_content`, under the file's name: what they gave the assistant to read |
+| files (images and other uploads) | no: the export holds only their names |
+| edited prompts and retried answers | no: when all messages name their parent, the branch of the newest one counts |
+
+`users.json` is the account; `memories.json` and `projects.json` hold Claude's own notes and reference documents, not
+conversations, and are left out.
+"""
+
+from typing import Any
+
+import msgspec
+
+from flows.conversations import Conversation, Decoded, Message, Skipped, Speaker, derived_id
+from flows.exports import timestamps
+from flows.exports.decoding import decoded
+
+_SPEAKERS = {"human": Speaker.USER, "assistant": Speaker.ASSISTANT}
+
+
+class _Conversation(msgspec.Struct, gc=False):
+    chat_messages: list[msgspec.Raw] | None = None
+    uuid: Any = None
+    name: Any = None
+    created_at: Any = None
+    updated_at: Any = None
+
+
+class _Message(msgspec.Struct, gc=False):
+    sender: Any = None
+    text: Any = None
+    content: Any = None
+    attachments: Any = None
+    created_at: Any = None
+
+
+class _Link(msgspec.Struct, gc=False):
+    uuid: str
+    parent_message_uuid: str
+    created_at: Any = None
+
+
+_conversation = msgspec.json.Decoder(_Conversation)
+_message = msgspec.json.Decoder(_Message)
+_link = msgspec.json.Decoder(_Link)
+
+
+def conversation(raw: bytes) -> Conversation | Skipped | None:
+    """The conversation of one entry of the export; None when the entry is not Claude's.
+
+    Raises msgspec.DecodeError when the entry is not valid JSON.
+    """
+    if b'"chat_messages"' not in raw:
+        return None
+    entry = decoded(_conversation, raw)
+    if entry is None or entry.chat_messages is None:
+        return Skipped("messages is no list") if entry is None else None
+    messages = Decoded(_active_branch(entry.chat_messages), _taken)
+    return Conversation(
+        id=entry.uuid if isinstance(entry.uuid, str) else derived_id(entry.created_at, messages),
+        title=entry.name if isinstance(entry.name, str) else "",
+        created_at=timestamps.parse(entry.created_at),
+        updated_at=timestamps.parse(entry.updated_at),
+        messages=messages,
+    )
+
+
+def _active_branch(messages: list[msgspec.Raw]) -> list[msgspec.Raw]:
+    """The messages from the first to the newest; all of them when any lacks a link, or when the links lead nowhere."""
+    try:
+        links = [_link.decode(raw) for raw in messages]
+    except msgspec.ValidationError:
+        return messages
+    places = {link.uuid: place for place, link in enumerate(links)}
+    if len(places) != len(links) or not any(link.parent_message_uuid in places for link in links):
+        return messages
+    # Of messages with the same time, or none, the later in the list.
+    times = (timestamps.parse(link.created_at) for link in links)
+    newest = max((at.timestamp() if at else 0.0, place) for place, at in enumerate(times))[1]
+    branch: list[int] = []
+    place: int | None = newest
+    while place is not None and len(branch) <= len(links):
+        branch.append(place)
+        place = places.get(links[place].parent_message_uuid)
+    if len(branch) > len(links):  # a circle
+        return messages
+    return [messages[place] for place in reversed(branch)]
+
+
+def _taken(raw: msgspec.Raw) -> Message | None:
+    message = decoded(_message, raw)
+    if message is None:
+        return None
+    speaker = _SPEAKERS.get(message.sender) if isinstance(message.sender, str) else None
+    if speaker is None:
+        return None
+    texts = [_text(message), *(_attached(message.attachments) if speaker is Speaker.USER else ())]
+    text = "\n\n".join(part for part in texts if part.strip())
+    return Message(speaker, text, timestamps.parse(message.created_at)) if text else None
+
+
+def _text(message: _Message) -> str:
+    blocks = message.content if isinstance(message.content, list) else []
+    texts = [block.get("text") for block in blocks if isinstance(block, dict) and block.get("type") == "text"]
+    said = [text for text in texts if isinstance(text, str) and text.strip()]
+    if not said and isinstance(message.text, str):
+        return message.text
+    return "\n".join(said)
+
+
+def _attached(attachments: Any) -> list[str]:
+    found = []
+    for attachment in attachments if isinstance(attachments, list) else []:
+        content = attachment.get("extracted_content") if isinstance(attachment, dict) else None
+        if isinstance(content, str) and content.strip():
+            name = attachment.get("file_name")
+            found.append(f"[{name if isinstance(name, str) and name else 'attachment'}]\n{content}")
+    return found
