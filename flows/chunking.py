@@ -141,8 +141,8 @@ def _boundary(text: str, start: int, latest: int) -> int:
         found = pattern.match(text, start, latest)
         if found and found.end() - start > least and not _within_character(text, found.end()):
             return found.end()
-    # One more than the window, so that the last character found is not cut short by its end.
-    ends = [match.end() for match in _CHARACTER.finditer(text, start, min(latest + _UNIT_CHARACTERS, len(text)))]
+    # Some more than the window, so that the last character found is not cut short by its end.
+    ends = [match.end() for match in _CHARACTER.finditer(text, start, min(latest + 50, len(text)))]
     return max((end for end in ends if end <= latest), default=latest)
 
 
@@ -169,8 +169,8 @@ def _packed(conversation: Conversation) -> Iterator[list[_Unit]]:
             if fresh and (size + cost > limit or (ends_before and unit.start == 0)):
                 yield chunk
                 chunk = _overlap(chunk)
-                fresh = 0
                 size = sum(kept.tokens for kept in chunk) + _SPEAKER_TOKENS * (1 + len({k.number for k in chunk}))
+                fresh = 0
             chunk.append(unit)
             size += cost
             fresh += 1
@@ -182,8 +182,8 @@ def _overlap(chunk: list[_Unit]) -> list[_Unit]:
     kept: list[_Unit] = []
     size = 0
     for unit in reversed(chunk):
-        size += unit.tokens
-        if size > OVERLAP_TOKENS:
+        size += unit.tokens + (_SPEAKER_TOKENS if not kept or unit.number != kept[-1].number else 0)
+        if size > OVERLAP_TOKENS + _SPEAKER_TOKENS:
             break
         kept.append(unit)
     kept.reverse()
@@ -194,7 +194,7 @@ def _spans(units: list[_Unit]) -> list[Span]:
     spans: list[Span] = []
     for unit in units:
         if spans and spans[-1].message == unit.number:
-            spans[-1] = spans[-1]._replace(end=unit.end)
+            spans[-1] = Span(unit.number, spans[-1].start, unit.end)
         else:
             spans.append(Span(unit.number, unit.start, unit.end))
     return spans
@@ -208,7 +208,7 @@ def _render(title: str, at: datetime | None, spans: list[Span], units: dict[int,
 
 
 def _header(title: str, at: datetime | None) -> str:
-    return f"# {title or 'Untitled'}\n" + (f"Date: {at:%Y-%m-%d}\n" if at else "")
+    return f"# {title or 'Untitled'}\n" + (f"Date: {at.date()}\n" if at else "")
 
 
 def _short_title(title: str) -> str:

@@ -59,33 +59,56 @@ class _Conversation(msgspec.Struct, gc=False):
 
 class _Node(msgspec.Struct, gc=False):
     parent: Any = None
-    children: Any = None
     message: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class _Message(msgspec.Struct, gc=False):
-    author: Any = None
-    content: Any = None
-    metadata: msgspec.Raw = msgspec.Raw(b"null")
-    create_time: Any = None
-    weight: Any = None
-    recipient: Any = None
-
-
-class _Metadata(msgspec.Struct, gc=False):
-    is_visually_hidden_from_conversation: Any = None
-    user_context_message_data: Any = None
+class _Leaf(msgspec.Struct, gc=False):
+    children: Any = None
+    message: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class _Times(msgspec.Struct, gc=False):
     create_time: Any = None
 
 
+class _Author(msgspec.Struct, gc=False):
+    role: Any = None
+
+
+class _Content(msgspec.Struct, gc=False):
+    content_type: Any = None
+    parts: Any = None
+    text: Any = None
+    user_profile: Any = None
+    user_instructions: Any = None
+
+
+class _Metadata(msgspec.Struct, gc=False, frozen=True):
+    is_visually_hidden_from_conversation: Any = None
+    user_context_message_data: Any = None
+
+
+_NO_METADATA = _Metadata()
+
+
+class _BareMessage(msgspec.Struct, gc=False):
+    author: _Author
+    content: _Content
+    create_time: Any = None
+    weight: Any = None
+    recipient: Any = None
+
+
+class _Message(_BareMessage, gc=False):
+    metadata: _Metadata = _NO_METADATA
+
+
 _conversation = msgspec.json.Decoder(_Conversation)
 _node = msgspec.json.Decoder(_Node)
-_message = msgspec.json.Decoder(_Message | None)
-_metadata = msgspec.json.Decoder(_Metadata)
-_times = msgspec.json.Decoder(_Times | None)
+_leaf = msgspec.json.Decoder(_Leaf)
+_times = msgspec.json.Decoder(_Times)
+_message = msgspec.json.Decoder(_Message)
+_bare_message = msgspec.json.Decoder(_BareMessage)
 
 
 def conversation(raw: bytes) -> Conversation | Skipped | None:
@@ -131,10 +154,10 @@ def _active_path(mapping: dict[str, msgspec.Raw], current: Any) -> list[msgspec.
 def _newest_leaf(mapping: dict[str, msgspec.Raw]) -> str | None:
     newest, newest_at = None, float("-inf")
     for identity, raw in mapping.items():
-        node = decoded(_node, raw)
-        if node is None or node.children:
+        leaf = decoded(_leaf, raw)
+        if leaf is None or leaf.children:
             continue
-        times = decoded(_times, node.message)
+        times = decoded(_times, leaf.message)
         at = timestamps.parse(times.create_time) if times else None
         seconds = at.timestamp() if at else 0.0
         if seconds >= newest_at:  # a later node wins a tie: exports list nodes in the order of their making
@@ -143,13 +166,15 @@ def _newest_leaf(mapping: dict[str, msgspec.Raw]) -> str | None:
 
 
 def _taken(raw: msgspec.Raw) -> Message | None:
-    message = decoded(_message, raw)
-    if message is None or not isinstance(message.content, dict) or not isinstance(message.author, dict):
+    message: _BareMessage | None = decoded(_message, raw)
+    metadata = message.metadata if isinstance(message, _Message) else _NO_METADATA
+    if message is None:  # maybe only for odd metadata
+        message = decoded(_bare_message, raw)
+    if message is None:
         return None
-    content, role = message.content, message.author.get("role")
+    content, role = message.content, message.author.role
     speaker = _SPEAKERS.get(role) if isinstance(role, str) else None
-    kind = content.get("content_type")
-    metadata = decoded(_metadata, message.metadata) or _Metadata()
+    kind = content.content_type
     if kind == "user_editable_context":
         # Marked hidden in the export, yet it is what the person wrote about themselves.
         speaker, text = Speaker.INSTRUCTIONS, _instructions(content, metadata.user_context_message_data)
@@ -166,13 +191,16 @@ def _taken(raw: msgspec.Raw) -> Message | None:
     return Message(speaker, text, timestamps.parse(message.create_time)) if text.strip() else None
 
 
-def _instructions(content: dict[str, Any], said: Any) -> str:
+def _instructions(content: _Content, said: Any) -> str:
     """The custom instructions in the person's words, without what ChatGPT tells its model about them."""
     found = []
-    for own, wrapped in (("about_user_message", "user_profile"), ("about_model_message", "user_instructions")):
+    for own, wrapped in (
+        ("about_user_message", content.user_profile),
+        ("about_model_message", content.user_instructions),
+    ):
         text = said.get(own) if isinstance(said, dict) else None
         if not isinstance(text, str) or not text.strip():
-            text = content.get(wrapped)
+            text = wrapped
             if isinstance(text, str) and (fenced := _WRAPPED_INSTRUCTIONS.fullmatch(text.strip())):
                 text = fenced["text"]
         if isinstance(text, str) and text.strip():
@@ -180,13 +208,11 @@ def _instructions(content: dict[str, Any], said: Any) -> str:
     return "\n".join(found)
 
 
-def _text(content: dict[str, Any]) -> str:
-    parts = content.get("parts")
-    if not isinstance(parts, list):
-        text = content.get("text")
-        return text if isinstance(text, str) else ""
+def _text(content: _Content) -> str:
+    if not isinstance(content.parts, list):
+        return content.text if isinstance(content.text, str) else ""
     found = []
-    for part in parts:
+    for part in content.parts:
         if isinstance(part, dict):
             part = part.get("text")
         if isinstance(part, str) and part:

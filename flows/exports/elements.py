@@ -38,6 +38,11 @@ _SCALAR = re.compile(rb'[\]},\s]*+[^"{}\[\],\s]*+')
 _FIRST_KEY = re.compile(rb'\{\s*+"[^"\\]{1,40}"')
 _CONVERSATIONS = re.compile(rb'"conversations"\s*+:\s*+\Z')
 
+
+class _Nothing(msgspec.Struct):
+    """Of an object, no key: decoding checks it and builds nothing."""
+
+
 _QUOTE = ord('"')
 _OPENING, _CLOSING = frozenset(b"{["), frozenset(b"}]")
 
@@ -95,10 +100,8 @@ class _Reader:
     def _bracketed(self, alone: bool = False) -> Iterator[bytes | Skipped]:
         """An object, or an array in an array. `alone`: not in an array, so it may hold the array of conversations."""
         self._forget()
-        guessed = self._guess()
-        if guessed is not None:
-            self._at = len(guessed)
-            yield guessed
+        if self._guess():
+            yield self._take()
             return
         self._at, self._in_string, self._holding = 1, False, True
         depth, wraps = 1, False
@@ -120,29 +123,37 @@ class _Reader:
         if self._holding:
             self._learn()
             self._holding = False
-            yield bytes(self._data[: self._at])
+            yield self._take()
         elif not wraps:
             yield TOO_LARGE
 
-    def _guess(self) -> bytes | None:
-        """The element that `_data` begins with, if it ends before what looks like the beginning of the next."""
+    def _take(self) -> bytes:
+        """What has been scanned, which is no longer held here."""
+        with memoryview(self._data) as data:
+            element = bytes(data[: self._at])
+        self._forget()
+        return element
+
+    def _guess(self) -> bool:
+        """Scans the element that `_data` begins with, if it ends before what looks like the beginning of the next."""
         if self._separator is None:
-            return None
+            return False
         start = tries = 0
         while tries < _GUESSES:
             found = self._separator.search(self._data, start)
             if found is None:
                 start = max(len(self._data) - _OVERLAP_BYTES, 0)
                 if len(self._data) >= min(_GUESS_BYTES, self._limit) or not self._more():
-                    return None
+                    return False
                 continue
-            element = bytes(self._data[: found.start() + 1])
-            if len(element) > self._limit:
-                return None
-            if _is_one_value(element):
-                return element
+            size = found.start() + 1
+            if size > self._limit:
+                return False
+            if _is_one_value(self._data, size):
+                self._at = size
+                return True
             tries, start = tries + 1, found.end()
-        return None
+        return False
 
     def _learn(self) -> None:
         """Remembers how an element begins, for guesses."""
@@ -255,11 +266,12 @@ class _Utf8:
                 return text.encode("utf-8", "replace")
 
 
-def _is_one_value(element: bytes) -> bool:
-    try:
-        msgspec.json.decode(element, type=msgspec.Raw)
-    except (msgspec.DecodeError, RecursionError):
-        return False
+def _is_one_value(data: bytearray, size: int) -> bool:
+    with memoryview(data) as whole, whole[:size] as part:
+        try:
+            msgspec.json.decode(part, type=_Nothing)
+        except (msgspec.DecodeError, RecursionError):
+            return False
     return True
 
 
