@@ -11,7 +11,6 @@ Each is a module with one function, `conversation(raw) -> Conversation | Skipped
 another format. What cannot be understood is skipped with a reason, and costs only itself.
 """
 
-import errno
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,13 +58,9 @@ def read(path: Path, limits: Limits = _LIMITS) -> Iterator[Conversation | Skippe
             yield item
             if skipped > _MAX_SKIPPED:
                 raise ExportError("the export is mostly no conversations; upload it as ChatGPT or Claude sent it")
-    except archive.DAMAGE as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise
+    except archive.Damaged as error:
         if not found:
-            raise ExportError(
-                f"the zip is damaged ({type(error).__name__}); download the export again, upload it unchanged"
-            ) from None
+            raise ExportError(f"the zip is damaged ({error}); download the export again, upload it unchanged") from None
         yield DAMAGED
 
 

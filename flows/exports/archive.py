@@ -5,6 +5,8 @@ splits large exports). A zip without any is searched for other JSON. Bytes are c
 headers may lie about them.
 """
 
+import errno
+import lzma
 import os
 import re
 import struct
@@ -33,8 +35,25 @@ _MAX_MEMBERS = 100_000
 _RATIO_FROM_BYTES = 100_000_000
 _BLOCK_BYTES = 1 << 20
 
-#: What zipfile raises on damage (or for a compression it does not know).
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error, OSError)
+#: What zipfile raises on damage, or for a compression that it does not know.
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, struct.error),
+    *(OSError, ValueError, LookupError, OverflowError),
+)
+
+
+class Damaged(Exception):
+    """The zip, or the member that is being read, is damaged; the message is what kind of error said so."""
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    try:
+        yield
+    except _DAMAGE as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EIO):
+            raise  # of our disk
+        raise Damaged(type(error).__name__) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +93,8 @@ class _Counted:
         self._total = 0
 
     def read(self, size: int = -1, /) -> bytes:
-        block = self._file.read(size)
+        with _damage_told():
+            block = self._file.read(size)
         self._total += len(block)
         self._budget.spend(len(block), self._total, self._compressed)
         return block
@@ -83,7 +103,7 @@ class _Counted:
 def json_files(path: Path, limits: Limits) -> Iterator[_Counted]:
     """Streams of the JSON files in the zip that hold conversations; each must be read before the next is asked for.
 
-    Raises ExportError when there are none, when the zip is encrypted or a bomb, and one of DAMAGE.
+    Raises ExportError when there are none, when the zip is encrypted or a bomb, and Damaged.
     """
     found = 0
     for file in _json_files(path, _Budget(limits), 1):
@@ -97,8 +117,10 @@ def json_files(path: Path, limits: Limits) -> Iterator[_Counted]:
 
 
 def _json_files(path: Path, budget: _Budget, depth: int) -> Iterator[_Counted]:
-    _check_member_count(path)
-    with zipfile.ZipFile(path) as archive:
+    with _damage_told():
+        _check_member_count(path)
+        opened = zipfile.ZipFile(path)
+    with opened as archive:
         # Of entries with the same name the last counts, as for unzip.
         members = [member for member in archive.NameToInfo.values() if not _JUNK.search(member.filename)]
         for member in _with_conversations(members):
@@ -125,7 +147,9 @@ def _with_conversations(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]
 def _opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
     if member.flag_bits & 0x1:
         raise ExportError("the zip is encrypted; unpack it and upload it without a password")
-    with archive.open(member) as file:
+    with _damage_told():
+        opened = archive.open(member)
+    with opened as file:
         yield file
 
 

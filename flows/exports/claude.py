@@ -44,8 +44,8 @@ class _Message(msgspec.Struct, gc=False):
 
 
 class _Link(msgspec.Struct, gc=False):
-    uuid: str
-    parent_message_uuid: str
+    uuid: Any = None
+    parent_message_uuid: Any = None
     created_at: Any = None
 
 
@@ -76,12 +76,9 @@ def conversation(raw: bytes) -> Conversation | Skipped | None:
 
 def _active_branch(messages: list[msgspec.Raw]) -> list[msgspec.Raw]:
     """The messages from the first to the newest; all of them when any lacks a link, or when the links lead nowhere."""
-    try:
-        links = [_link.decode(raw) for raw in messages]
-    except msgspec.ValidationError:
-        return messages
+    links = [link for raw in messages if (link := decoded(_link, raw)) is not None and _is_link(link)]
     places = {link.uuid: place for place, link in enumerate(links)}
-    if len(places) != len(links) or not any(link.parent_message_uuid in places for link in links):
+    if len(places) < len(messages) or not any(link.parent_message_uuid in places for link in links):
         return messages
     # Of messages with the same time, or none, the later in the list.
     times = (timestamps.parse(link.created_at) for link in links)
@@ -94,6 +91,10 @@ def _active_branch(messages: list[msgspec.Raw]) -> list[msgspec.Raw]:
     if len(branch) > len(links):  # a circle
         return messages
     return [messages[place] for place in reversed(branch)]
+
+
+def _is_link(link: _Link) -> bool:
+    return isinstance(link.uuid, str) and isinstance(link.parent_message_uuid, str)
 
 
 def _taken(raw: msgspec.Raw) -> Message | None:

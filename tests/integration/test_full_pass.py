@@ -116,6 +116,20 @@ def test_the_same_export_again_writes_no_chunk_and_a_smaller_one_removes_what_is
     assert service.chunks(user_id) == [chunk for chunk in first if chunk["conversation_id"] in ("c0", "c1")]
 
 
+def test_what_is_skipped_is_in_the_log_and_in_an_artifact(service):
+    user_id = service.new_user()
+    export = [{"id": "empty", "messages": []}, 7, *simple_export("I like tea."), {"who": "private words"}]
+    run_id = service.trigger(user_id, service.upload(user_id, export))
+    service.ended(run_id)
+    assert service.settled(user_id, run_id)["full_pass_status"] == "complete"
+    (line,) = (line for line in service.log(run_id) if "chunk_conversations status=completed" in line)
+    assert "skipped=3 skipped_no_messages=1 skipped_not_an_object=1 skipped_unknown_format=1" in line
+    asked = {"artifacts": {"flow_run_id": {"any_": [run_id]}, "key": {"any_": ["skipped-conversations"]}}}
+    (artifact,) = service.prefect.post("/artifacts/filter", json=asked).raise_for_status().json()
+    assert "| unknown format | 1 |" in artifact["data"]
+    assert "private words" not in artifact["data"]
+
+
 def test_chunks_from_before_the_full_pass_are_replaced(service):
     user_id = service.new_user()
     service.supabase.post("/rest/v1/conversation_chunks", json={"user_id": str(user_id), "content": "old"})

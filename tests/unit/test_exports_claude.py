@@ -89,5 +89,12 @@ def test_a_bad_message_costs_only_itself(tmp_path):
     assert lines(conversation) == [(Speaker.USER, "good")]
 
 
+def test_text_that_is_not_utf8_is_mended(tmp_path):
+    path = tmp_path / "export"
+    path.write_bytes(json.dumps([claude(said("1", "not TEXT"), said("2", "good"))]).encode().replace(b"TEXT", b"\xb9"))
+    (conversation,) = exports.read(path)
+    assert [text for _, text in lines(conversation)] == ["not \ufffd", "good"]
+
+
 def test_what_has_no_list_of_messages_is_skipped(tmp_path):
     assert read(tmp_path, [claude(chat_messages={"a": 1})]) == [Skipped("messages is no list")]
