@@ -17,7 +17,7 @@ from flows.settings import PassSettings
 from flows.store import Store
 
 _RECENT = timedelta(days=180)
-_ROWS_PER_REQUEST = 200  # about 2 MB of JSON
+_ROWS_PER_REQUEST = 50  # about 500 kB of JSON; with more, memory grows with the number of requests
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 What is read are `conversations.json` or its numbered shards, in whatever folder, and those of zips in the zip (Claude
 splits large exports). A zip without any is searched for other JSON. Bytes are counted as they are decompressed, because
-headers may lie about them.
+headers may lie about them. Source of the shards: daugaard47/ChatGPT_Conversations_To_Markdown #23, April 2026.
 """
 
 import errno

@@ -1,8 +1,9 @@
 """Claude's data export.
 
-There is no official schema; this follows what exports of 2024 to 2026 hold. `conversations.json` is an array of `{uuid,
-name, created_at, updated_at, chat_messages: [{uuid, sender: human | assistant, text, content: [{type, text, …}],
-created_at, attachments: [{file_name, extracted_content}], files, parent_message_uuid?}]}`. What goes into memory:
+There is no official schema; this follows what exports of 2024 to 2026 hold, as their parsers describe it (polylogue,
+docs/providers/claude-ai.md; claude_chat_browser). `conversations.json` is an array of `{uuid, name, created_at,
+updated_at, chat_messages: [{uuid, sender: human | assistant, text, content: [{type, text, …}], created_at, attachments:
+[{file_name, extracted_content}], files, parent_message_uuid?}]}`. What goes into memory:
 
 | | taken |
 |---|---|
@@ -24,7 +25,7 @@ from flows.conversations import Conversation, Decoded, Message, Skipped, Speaker
 from flows.exports import timestamps
 from flows.exports.decoding import decoded
 
-_SPEAKERS = {"human": Speaker.USER, "assistant": Speaker.ASSISTANT}
+_SPEAKERS = {"human": Speaker.USER, "user": Speaker.USER, "assistant": Speaker.ASSISTANT}
 
 
 class _Conversation(msgspec.Struct, gc=False):

@@ -1,14 +1,15 @@
 """Steps 1 to 3 as the flow run does them, in a process of their own.
 
-python -m tests.benchmarks.steps_1_to_3 USER_ID STORAGE_PATH: prints {"seconds": {step: …}, "chunks", "peak_mb"} as
-JSON in the last line. The settings are those of a worker.
+python -m tests.benchmarks.steps_1_to_3 USER_ID STORAGE_PATH: prints {"seconds": {step: …}, "peaks_mb": {step: …},
+"chunks"} as JSON in the last line. The settings are those of a worker.
 """
 
 import asyncio
 import json
 import sys
 import time
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, TypeVar
 from uuid import UUID
 
 from prefect import flow
@@ -19,24 +20,29 @@ from flows.steps import run_id
 from flows.workspace import workspace
 from tests.benchmarks.peak_memory import peak_mb
 
+Result = TypeVar("Result")
+
 
 @flow
 async def steps_1_to_3(user_id: UUID, storage_path: str) -> dict[str, Any]:
-    """The seconds of each step and the peak of memory."""
-    times = [time.perf_counter()]
+    """The seconds of each step, and the peak of memory up to its end."""
+    seconds: dict[str, float] = {}
+    peaks: dict[str, float] = {}
+
+    async def measured(name: str, work: Awaitable[Result]) -> Result:
+        started = time.perf_counter()
+        result = await work
+        seconds[name], peaks[name] = time.perf_counter() - started, peak_mb()
+        return result
+
     async with workspace(user_id) as folder:
         await store.current().claim(user_id, run_id(), {})
-        export = await download_conversations(user_id, storage_path, folder)
-        times.append(time.perf_counter())
-        chunks = await chunk_conversations(user_id, export, None)
-        times.append(time.perf_counter())
-        await save_chunks(user_id, chunks)
-        times.append(time.perf_counter())
+        export = await measured("download", download_conversations(user_id, storage_path, folder))
+        chunks = await measured("chunk", chunk_conversations(user_id, export, None))
+        await measured("save", save_chunks(user_id, chunks))
         count = sum(1 for _ in spool.read(chunks))
         await store.current().fail(user_id, run_id(), "step=save_chunks: measured", retry_after=None, max_attempts=1)
-    names = ("download_conversations", "chunk_conversations", "save_chunks")
-    seconds = {name: after - before for name, before, after in zip(names, times, times[1:], strict=False)}
-    return {"seconds": seconds, "chunks": count, "peak_mb": peak_mb()}
+    return {"seconds": seconds, "peaks_mb": peaks, "chunks": count}
 
 
 if __name__ == "__main__":
