@@ -33,7 +33,7 @@ _LINE = re.compile(r"\[FullPass\] user_id=\S+ step=(?P<step>\S+) status=(?P<stat
 _SECTIONS = ("soul_md", "identity_md", "user_md", "agents_md", "tools_md")
 _POLL_SECONDS = 0.5
 _PAGE = 200  # what the Prefect server returns at most in one answer
-_SETTLE_SECONDS = 60  # how long the row may take to follow the end of the flow run
+_SETTLE_SECONDS = 60  # how long the row and the log may take to follow the end of the flow run
 _FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
@@ -189,13 +189,20 @@ def _follow(stack: Stack, flow_run_id: str, console: Console) -> None:
     ):
         log = RunLog(prefect, flow_run_id)
         bar: TaskID | None = None
+        last = ""
+        deadline = None
         while True:
-            # Asked before the log is read: what the log lacks after a final state will not come.
             state = prefect.get(f"/flow_runs/{flow_run_id}").raise_for_status().json()["state_type"]
             for event in log.new():
                 bar = _show_event(event, bars, bar, console)
+                last = event.step
             if state in _FINAL:
-                return
+                # A run sends the last lines of its log after its last state; one that was killed sends none.
+                deadline = deadline or time.monotonic() + _SETTLE_SECONDS
+                unfinished = bar is not None or (state == "COMPLETED" and last != list(STEPS)[-1])
+                killed = state in {"CRASHED", "CANCELLED"}
+                if killed or not unfinished or time.monotonic() > deadline:
+                    return
             for service in stack.services.values():
                 service.check()
             time.sleep(_POLL_SECONDS)

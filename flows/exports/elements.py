@@ -28,6 +28,7 @@ NOT_AN_OBJECT = Skipped("not an object")
 _BLOCK_BYTES = 1 << 20
 _GUESS_BYTES = 4 << 20  # how far ahead a guess looks
 _GUESSES = 4
+_SPARE_SCANS = 16  # of as many bytes as are held, in vain: more would let a hostile file take for ever
 _OVERLAP_BYTES = 256  # of blocks, in which a separator may straddle their border
 _MAX_DEPTH = 1_000
 
@@ -71,6 +72,7 @@ class _Reader:
         self._holding = False  # what has been scanned is needed
         self._broken_off = False
         self._separator: re.Pattern[bytes] | None = None
+        self._spare = _SPARE_SCANS * limit
 
     def elements(self) -> Iterator[bytes | Skipped]:
         if self._peek() not in _OPENING:
@@ -136,7 +138,7 @@ class _Reader:
 
     def _guess(self) -> bool:
         """Scans the element that `_data` begins with, if it ends before what looks like the beginning of the next."""
-        if self._separator is None:
+        if self._separator is None or self._spare <= 0:
             return False
         start = tries = 0
         while tries < _GUESSES:
@@ -144,15 +146,17 @@ class _Reader:
             if found is None:
                 start = max(len(self._data) - _OVERLAP_BYTES, 0)
                 if len(self._data) >= min(_GUESS_BYTES, self._limit) or not self._more():
+                    self._spare -= len(self._data)
                     return False
                 continue
             size = found.start() + 1
             if size > self._limit:
-                return False
+                break
             if _is_one_value(self._data, size):
                 self._at = size
                 return True
             tries, start = tries + 1, found.end()
+        self._spare -= start
         return False
 
     def _learn(self) -> None:
@@ -162,7 +166,9 @@ class _Reader:
 
     def _resume(self) -> Skipped:
         """After an element without an end: goes on where the next one seems to begin, if that can be told."""
-        found = self._separator.search(self._data, 1) if self._holding and self._separator else None
+        self._spare -= len(self._data)
+        known = self._holding and self._spare > 0
+        found = self._separator.search(self._data, 1) if known and self._separator else None
         self._in_string = self._holding = False
         self._broken_off = found is None
         self._at = found.end() if found else len(self._data)
