@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run up test check bench-read sample clean
+.PHONY: run up test check bench-read bench-extract faults sample clean
 
 ## run: take an export through the full pass on the embedded stack (EXPORT=path/to/export.zip for your own)
 run: $(VENV)/.installed
@@ -27,6 +27,14 @@ check: $(VENV)/.installed
 ## bench-read: speed and memory of reading exports of 10 MB to 1 GB, beside the plain way (20 minutes)
 bench-read: $(VENV)/.installed
 	$(BIN)/python -m tests.benchmarks.read_export
+
+## bench-extract: how near extraction comes to the limit, beside a bare loop (20 minutes)
+bench-extract: $(VENV)/.installed
+	$(BIN)/python -m tests.benchmarks.extract
+
+## faults: kill every part at random moments of extraction and count what is paid for twice (15 minutes)
+faults: $(VENV)/.installed
+	$(BIN)/python -m tests.faults.kill_extraction
 
 ## sample: make the shipped sample export again
 sample: $(VENV)/.installed

@@ -15,8 +15,8 @@ from prefect import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
 
-from flows.extraction import TAG
 from flows.settings import fact_extraction_concurrency
+from flows.turns import TAG
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK_POOL = "full-pass"

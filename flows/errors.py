@@ -8,7 +8,13 @@
     ├── StoreError          Supabase refused or could not be reached
     └── ModelError          the model call gave nothing that can be used
         ├── ModelRefusedAccess   key, permission, credit, model name or parameters
-        └── InvalidReply         the reply is cut off, refused or not what was asked for
+        ├── BudgetReached        the run may not spend more
+        ├── OutOfRetries         so much has failed that the run gives up for now
+        ├── IncompleteExtraction too many chunks have no facts
+        ├── PromptTooLong        more than the model takes
+        └── InvalidReply         the reply is not what was asked for
+            ├── CutOff           it was longer than it might be
+            └── Refused          the model would not answer
     StepFailed              any of the above, or any other exception, with the step it happened in
 
 A message of this tree is shown to operators, stored in `full_pass_error` and in the Prefect server: it says what
@@ -72,8 +78,36 @@ class ModelRefusedAccess(ModelError):
     permanent = True
 
 
+class BudgetReached(ModelError):
+    """The run has spent FULL_PASS_BUDGET_USD, or would."""
+
+    permanent = True
+
+
+class OutOfRetries(ModelError):
+    """The run's retries are used up: the Messages API fails more than a run bears with."""
+
+
+class IncompleteExtraction(ModelError):
+    """More chunks than allowed have no facts because their calls failed."""
+
+
+class PromptTooLong(ModelError):
+    """The prompt is longer than the model takes."""
+
+    permanent = True
+
+
 class InvalidReply(ModelError):
-    """The model's reply is cut off, refused, or does not validate."""
+    """The model's reply does not validate."""
+
+
+class CutOff(InvalidReply):
+    """The reply was longer than `max_tokens`."""
+
+
+class Refused(InvalidReply):
+    """The model would not answer."""
 
 
 class StepFailed(Exception):

@@ -14,6 +14,10 @@ from flows import spool, tokens
 
 Kind = Literal["preference", "project", "date", "belief", "decision"]
 
+#: What a model may find in one excerpt; more than this is no longer reading but copying.
+MAX_FACTS = 200
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # Postgres rejects NUL, UTF-8 has no lone surrogates
 _ISO_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _MAX_SOURCES = 20  # chunks named per fact; a greeting repeated a thousand times needs no more
 
@@ -23,18 +27,26 @@ def _iso_or_none(value: Any) -> Any:
     return value if not isinstance(value, str) or _ISO_DATE.fullmatch(value) else None
 
 
+def _storable(value: Any) -> Any:
+    return _UNSTORABLE.sub("\ufffd", value).strip() if isinstance(value, str) else value
+
+
 class Fact(BaseModel):
     kind: Kind
-    text: str = Field(min_length=1, max_length=1_000)
+    text: Annotated[str, BeforeValidator(_storable)] = Field(min_length=1, max_length=1_000)
     date: Annotated[str | None, BeforeValidator(_iso_or_none)] = Field(
         description="YYYY, YYYY-MM or YYYY-MM-DD if the fact itself has a date, else null"
     )
 
 
-class ChunkFacts(BaseModel):
-    """The facts of one chunk."""
+class ExcerptFact(Fact):
+    excerpt: int = Field(description="the number of the excerpt that says it")
 
-    facts: list[Fact]
+
+class ChunkFacts(BaseModel):
+    """The facts of the excerpts that one call asks about."""
+
+    facts: list[ExcerptFact]
 
 
 class ReducedFacts(BaseModel):
@@ -43,8 +55,8 @@ class ReducedFacts(BaseModel):
     facts: list[Fact]
 
 
-def consolidate(parts: Iterable[Path], to: Path) -> tuple[int, int]:
-    """Writes the unique facts of all parts with their sources; returns (facts read, unique facts).
+def consolidate(found: Path, to: Path) -> tuple[int, int]:
+    """Writes the unique facts with their sources; returns (facts read, unique facts).
 
     Facts are equal when kind and text are, apart from case, spaces and punctuation. The first wording stays; of the
     dates, the latest. A record is `{kind, text, date, seen, mentions, sources}`: `seen` the date of the latest chunk
@@ -52,25 +64,24 @@ def consolidate(parts: Iterable[Path], to: Path) -> tuple[int, int]:
     """
     unique: dict[bytes, dict[str, Any]] = {}
     count = 0
-    for part in parts:
-        for fact in spool.read(part):
-            count += 1
-            known = unique.setdefault(
-                _identity(fact),
-                {
-                    "kind": fact["kind"],
-                    "text": fact["text"],
-                    "date": fact["date"],
-                    "seen": None,
-                    "mentions": 0,
-                    "sources": [],
-                },
-            )
-            known["mentions"] += 1
-            known["date"] = max(filter(None, (known["date"], fact["date"])), default=None)
-            known["seen"] = max(filter(None, (known["seen"], fact["seen"])), default=None)
-            if len(known["sources"]) < _MAX_SOURCES and fact["chunk_key"] not in known["sources"]:
-                known["sources"].append(fact["chunk_key"])
+    for fact in spool.read(found):
+        count += 1
+        known = unique.setdefault(
+            _identity(fact),
+            {
+                "kind": fact["kind"],
+                "text": fact["text"],
+                "date": fact["date"],
+                "seen": None,
+                "mentions": 0,
+                "sources": [],
+            },
+        )
+        known["mentions"] += 1
+        known["date"] = max(filter(None, (known["date"], fact["date"])), default=None)
+        known["seen"] = max(filter(None, (known["seen"], fact["seen"])), default=None)
+        if len(known["sources"]) < _MAX_SOURCES and fact["chunk_key"] not in known["sources"]:
+            known["sources"].append(fact["chunk_key"])
     spool.write(to, unique.values())
     return count, len(unique)
 

@@ -22,10 +22,10 @@ from flows import (
     reduction,
     report,
     sections,
-    spool,
     status,
     store,
 )
+from flows.extraction import Extracted
 from flows.steps import run_id, step
 from flows.workspace import workspace
 
@@ -63,22 +63,18 @@ async def save_chunks(user_id: UUID, chunks: Path) -> None:
 
 
 @task(cache_policy=NO_CACHE)
-async def extract_facts(user_id: UUID, chunks: Path) -> list[Path]:
-    """Step 4: the facts of every chunk, in batches that take turns on the slots of the tag `extraction`."""
+async def extract_facts(user_id: UUID, chunks: Path) -> Extracted:
+    """Step 4: the facts of every chunk that has none yet, in turns on the slots of the tag `extraction`."""
     async with step("extract_facts", user_id) as metrics:
-        metrics["chunks"] = count = sum(1 for _ in spool.read(chunks))
-        parts = await extraction.extract(user_id, chunks, count)
-        metrics["batches"] = len(parts)
-        metrics |= claude.current().ledger.metrics("extract_facts")
-        return parts
+        return await extraction.extract(user_id, chunks, metrics)
 
 
 @task(cache_policy=NO_CACHE)
-async def consolidate_facts(user_id: UUID, parts: list[Path]) -> Path:
+async def consolidate_facts(user_id: UUID, found: Path) -> Path:
     """Step 5: facts that say the same become one with several sources."""
     async with step("consolidate_facts", user_id) as metrics:
-        unique = parts[0].with_name("unique.jsonl")
-        metrics["facts"], metrics["unique"] = await asyncio.to_thread(facts.consolidate, parts, unique)
+        unique = found.with_name("unique.jsonl")
+        metrics["facts"], metrics["unique"] = await asyncio.to_thread(facts.consolidate, found, unique)
         return unique
 
 
@@ -136,17 +132,18 @@ async def full_pass(
 
     storage_path: the export's place in Storage, `imports/<user_id>/<file>`. file_type and conversation_count are what
     the uploader believes; the bytes decide, and a different count is only reported.
-    Returns what the run used: `{calls, input_tokens, output_tokens, cost_usd, sections}`.
+    Returns `{coverage, calls, input_tokens, output_tokens, cost_usd, sections}`: coverage says how many chunks have
+    been answered, refused and failed, the rest what this run used.
     """
     async with workspace(user_id) as folder:
         export = await download_conversations(user_id, storage_path, folder)
         chunks = await chunk_conversations(user_id, export, conversation_count)
         await save_chunks(user_id, chunks)
-        parts = await extract_facts(user_id, chunks)
-        unique = await consolidate_facts(user_id, parts)
+        extracted = await extract_facts(user_id, chunks)
+        unique = await consolidate_facts(user_id, extracted.facts)
         reduced = await hierarchical_reduce(user_id, unique)
         document = await generate_memory(user_id, reduced)
         await save_memory(user_id, document)
         regenerated = v2_regeneration.submit(user_id, chunks, document)
         await asyncio.to_thread(regenerated.wait)  # resolving the future below would stop the event loop meanwhile
-        return await report.publish(user_id, allow_failure(regenerated))
+        return await report.publish(user_id, extracted, allow_failure(regenerated))

@@ -12,6 +12,7 @@ from flows import prices
 @dataclass
 class Entry:
     calls: int = 0
+    retries: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cache_write_tokens: int = 0
@@ -20,6 +21,7 @@ class Entry:
 
     def add(self, other: "Entry") -> None:
         self.calls += other.calls
+        self.retries += other.retries
         self.input_tokens += other.input_tokens
         self.output_tokens += other.output_tokens
         self.cache_write_tokens += other.cache_write_tokens
@@ -38,15 +40,31 @@ class Ledger:
     entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def record(self, step: str, model: str, usage: Usage) -> None:
+    def record(self, step: str, model: str, usage: Usage, share_of_price: float = 1) -> None:
+        """Adds a call that was answered. `share_of_price`: of the list price, where a discount holds."""
         write, read = usage.cache_creation_input_tokens or 0, usage.cache_read_input_tokens or 0
         dollars = prices.cost(
             model, input=usage.input_tokens, output=usage.output_tokens, cache_write=write, cache_read=read
         )
+        self._add(
+            step,
+            model,
+            Entry(
+                calls=1,
+                input_tokens=usage.input_tokens,
+                output_tokens=usage.output_tokens,
+                cache_write_tokens=write,
+                cache_read_tokens=read,
+                cost_usd=None if dollars is None else dollars * share_of_price,
+            ),
+        )
+
+    def record_retry(self, step: str, model: str) -> None:
+        self._add(step, model, Entry(retries=1))
+
+    def _add(self, step: str, model: str, entry: Entry) -> None:
         with self._lock:
-            self.entries.setdefault((step, model), Entry()).add(
-                Entry(1, usage.input_tokens, usage.output_tokens, write, read, dollars)
-            )
+            self.entries.setdefault((step, model), Entry()).add(entry)
 
     def total(self) -> Entry:
         total = Entry()
@@ -64,8 +82,10 @@ class Ledger:
                     total.add(entry)
         return {
             "calls": total.calls,
+            "retries": total.retries,
             "input_tokens": total.input_tokens,
             "output_tokens": total.output_tokens,
+            "cache_read_tokens": total.cache_read_tokens,
             "cost": total.dollars(),
         }
 

@@ -9,11 +9,12 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows import claude
+from flows.extraction import Extracted
 from flows.ledger import Entry
 
 
 @task(cache_policy=NO_CACHE)
-async def publish(user_id: UUID, v2: Any) -> dict[str, Any]:
+async def publish(user_id: UUID, extracted: Extracted, v2: Any) -> dict[str, Any]:
     """Writes the artifact `full-pass-report` and returns its figures. `v2`: v2_regeneration's exception, if any."""
     ledger = claude.current().ledger
     total = ledger.total()
@@ -26,14 +27,17 @@ async def publish(user_id: UUID, v2: Any) -> dict[str, Any]:
             [
                 f"Profile sections: {sections}",
                 "",
-                "| step | model | calls | input tokens | output tokens | cost |",
-                "|---|---|---:|---:|---:|---:|",
+                "Chunks: " + ", ".join(f"{value} {name}" for name, value in extracted.metrics().items()),
+                "",
+                "| step | model | calls | retries | input tokens | of them cached | output tokens | cost |",
+                "|---|---|---:|---:|---:|---:|---:|---:|",
                 *rows,
                 _row("total", "", total),
             ]
         ),
     )
     return {
+        "coverage": extracted.metrics(),
         "calls": total.calls,
         "input_tokens": total.input_tokens,
         "output_tokens": total.output_tokens,
@@ -54,6 +58,5 @@ async def publish_skipped(user_id: UUID, skipped: Counter[str]) -> None:
 
 
 def _row(step: str, model: str, entry: Entry) -> str:
-    return (
-        f"| {step} | {model} | {entry.calls:,} | {entry.input_tokens:,} | {entry.output_tokens:,} | {entry.dollars()} |"
-    )
+    cells = [step, model, f"{entry.calls:,}", f"{entry.retries:,}", f"{entry.input_tokens:,}"]
+    return f"| {' | '.join([*cells, f'{entry.cache_read_tokens:,}', f'{entry.output_tokens:,}', entry.dollars()])} |"

@@ -8,11 +8,12 @@ import logging
 import os
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, HttpUrl, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, HttpUrl, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from flows import prices
 from flows.errors import SettingsError
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,9 @@ class Environment(BaseSettings):
 def _explain(error: ValidationError) -> str:
     lines = []
     for problem in error.errors(include_input=False, include_url=False):
+        if not problem["loc"]:  # of settings that do not go together; the message names them
+            lines.append(problem["msg"].removeprefix("Value error, "))
+            continue
         name = str(problem["loc"][0]).upper()
         what = "is missing" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
         where = _WHERE.get(name.split("_")[0], "set it in the environment of the worker, or unset it for the default")
@@ -73,10 +77,26 @@ class ModelSettings(Environment):
     anthropic_base_url: HttpUrl = HttpUrl("https://api.anthropic.com")
     extraction_model: str = "claude-haiku-5-5"
     memory_model: str = "claude-haiku-5-5"
-    #: Seconds until a call without an answer counts as failed.
+    #: Seconds until a call without a whole answer counts as failed.
     model_timeout_seconds: float = Field(default=180, gt=0)
-    #: How often the client repeats a call after 429, 5xx and dropped connections, with growing pauses.
+    #: How long a call waits when the API turns it away with 429 or 529, until it has failed.
+    model_throttled_seconds: float = Field(default=1_800, ge=0)
+    #: How often a call is repeated after 5xx, dropped connections and silence, with growing pauses.
     model_max_retries: int = Field(default=4, ge=0)
+    #: How many such repetitions a whole run may make, beside one for each ten calls that were answered.
+    model_retry_budget: int = Field(default=200, ge=0)
+    #: What a run may spend at most; None: whatever it needs.
+    full_pass_budget_usd: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _budget_can_be_kept(self) -> "ModelSettings":
+        unknown = {self.extraction_model, self.memory_model} - prices.PRICES.keys()
+        if self.full_pass_budget_usd is not None and unknown:
+            raise ValueError(
+                f"FULL_PASS_BUDGET_USD cannot be kept, because flows/prices.py has no price of {min(unknown)}; "
+                "add it there, or unset the budget"
+            )
+        return self
 
 
 class PassSettings(Environment):
@@ -89,8 +109,16 @@ class PassSettings(Environment):
     #: What a zip may hold, and how much more than its size: larger ones are taken for bombs.
     export_max_uncompressed_gb: int = Field(default=20, ge=1)
     export_max_compression_ratio: int = Field(default=200, ge=2)
-    #: Calls that one extraction task run makes in a row while it holds its slot.
-    extraction_batch_calls: int = Field(default=10, ge=1)
+    #: direct: one call after the other for each slot; batch: Message Batches, at half the price, within 24 hours.
+    extraction_mode: Literal["direct", "batch"] = "direct"
+    #: Small chunks go into one call together up to so many tokens.
+    extraction_pack_tokens: int = Field(default=2_000, ge=1)
+    #: How long an extraction task run holds its slot, making one call after the other.
+    extraction_turn_seconds: float = Field(default=300, gt=0)
+    #: Share of chunks without an answer above which the run fails, so that the next one asks for just those.
+    extraction_max_failed_percent: float = Field(default=2, ge=0, le=100)
+    #: How often a message batch is asked whether it has ended.
+    extraction_batch_poll_seconds: float = Field(default=60, gt=0)
     #: Tokens of facts above which hierarchical_reduce shortens them.
     facts_token_limit: int = Field(default=200_000, ge=1_000)
     full_pass_max_attempts: int = Field(default=5, ge=1)

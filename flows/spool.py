@@ -6,7 +6,7 @@ export and nothing of the user's text goes to the Prefect server.
 
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,33 +35,32 @@ def folder(parent: Path, run_id: str) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def write(path: Path, records: Iterable[dict[str, Any]]) -> int:
-    """Writes one JSON object a line and returns how many; the file appears under its name only when it is whole."""
+@contextmanager
+def writing(path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Gives a function that writes one JSON object a line; the file appears under its name only when it is whole."""
     unfinished = path.with_suffix(".unfinished")
-    count = 0
     with unfinished.open("wb") as file:
-        for record in records:
+
+        def write(record: dict[str, Any]) -> None:
             file.write(msgspec.json.encode(record))
             file.write(b"\n")
-            count += 1
+
+        yield write
     unfinished.replace(path)
+
+
+def write(path: Path, records: Iterable[dict[str, Any]]) -> int:
+    """Writes all records with `writing` and returns how many."""
+    count = 0
+    with writing(path) as write_one:
+        for record in records:
+            write_one(record)
+            count += 1
     return count
 
 
-def read(path: Path, offset: int = 0) -> Iterator[dict[str, Any]]:
-    """The records of a file, from the line that starts at byte `offset`."""
+def read(path: Path) -> Iterator[dict[str, Any]]:
+    """The records of a file."""
     with path.open("rb") as file:
-        file.seek(offset)
         for line in file:
             yield msgspec.json.decode(line)
-
-
-def line_offsets(path: Path, every: int) -> list[int]:
-    """The byte offsets of line 0, `every`, 2 * `every`, …: where batches of lines start."""
-    offsets, position = [], 0
-    with path.open("rb") as file:
-        for number, line in enumerate(file):
-            if number % every == 0:
-                offsets.append(position)
-            position += len(line)
-    return offsets

@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound
 from prefect.states import aget_state_exception
 
-from flows import store
+from flows import store, turns
 from flows.errors import StepFailed, describe
 from flows.settings import PassSettings
 
@@ -43,6 +43,7 @@ async def failed(flow: Flow[..., object], flow_run: FlowRun, state: State) -> No
 async def crashed(flow: Flow[..., object], flow_run: FlowRun, state: State) -> None:
     """failed: the process of the run was stopped or died. The row knows which step it was at."""
     await _fail(flow_run, "Crashed: the process of the flow run ended before its work did", retry=True)
+    await turns.release(flow_run.id)
 
 
 async def cancelled(flow: Flow[..., object], flow_run: FlowRun, state: State) -> None:

@@ -44,7 +44,7 @@ async def step(name: str, user_id: UUID) -> AsyncIterator[Metrics]:
         yield metrics
     except Exception as error:
         failure = StepFailed(name, error)
-        log(user_id, name, "failed", seconds=_since(started), error=type(error).__name__)
+        log(user_id, name, "failed", seconds=_since(started), error=type(error).__name__, **metrics)
         if not isinstance(error, FullPassError):
             get_run_logger().error("%s\n%s", describe(error), where(error))
         # `from None`: the cause's own message may quote the user's text, and Prefect logs the whole chain.
@@ -78,8 +78,8 @@ class Progress:
         self._from = STEPS[name]
         self._to = starts[starts.index(self._from) + 1]
 
-    async def advance(self) -> None:
-        self._done += 1
+    async def advance(self, by: int) -> None:
+        self._done += by
         if self._telling.locked() or time.monotonic() - self._told_at < self._every:
             return
         async with self._telling:

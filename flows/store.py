@@ -106,22 +106,8 @@ class Store:
 
     async def chunk_keys(self, user_id: UUID) -> AsyncIterator[str]:
         """The keys of the user's stored chunks, in order."""
-        after = ""
-        while True:
-            query = (
-                self._client.table("conversation_chunks")
-                .select("chunk_key")
-                .eq("user_id", str(user_id))
-                .gt("chunk_key", after)
-                .order("chunk_key")
-                .limit(_PAGE)
-            )
-            rows = (await self._reach(query.execute)).data
-            for row in rows:
-                yield row["chunk_key"]
-            if len(rows) < _PAGE:
-                return
-            after = rows[-1]["chunk_key"]
+        async for row in self._by_chunk_key("conversation_chunks", "chunk_key", user_id=str(user_id)):
+            yield row["chunk_key"]
 
     async def save_chunks(self, user_id: UUID, run_id: str, chunks: list[dict[str, Any]]) -> int:
         """Inserts or updates chunks; returns how many rows were written."""
@@ -130,6 +116,66 @@ class Store:
     async def prune_chunks(self, user_id: UUID, run_id: str, keys: list[str]) -> int:
         """Deletes the chunks named by `keys` and those without a key; returns how many."""
         return int(await self._write("full_pass_prune_chunks", user_id, run_id, p_chunk_keys=keys))
+
+    # What has been paid for
+
+    async def save_facts(self, user_id: UUID, prompt_version: str, model: str, outcomes: list[dict[str, Any]]) -> float:
+        """Keeps what the model answered for chunks: `{chunk_key, outcome, facts?, error?}` with outcome facts, refused
+        or failed. Returns for how many seconds no run may call the model."""
+        return float(
+            await self._rpc(
+                "full_pass_save_facts",
+                {
+                    "p_user_id": str(user_id),
+                    "p_prompt_version": prompt_version,
+                    "p_model": model,
+                    "p_outcomes": outcomes,
+                },
+            )
+        )
+
+    async def chunk_facts(
+        self, user_id: UUID, prompt_version: str, model: str, columns: str
+    ) -> AsyncIterator[dict[str, Any]]:
+        """The named columns (chunk_key is one) of what the model has answered so far, in the order of the keys."""
+        asked = {"user_id": str(user_id), "prompt_version": prompt_version, "model": model}
+        async for row in self._by_chunk_key("chunk_facts", columns, **asked):
+            yield row
+
+    async def pause(self, model: str, seconds: float) -> float:
+        """Lets no run call the model for so long. Returns for how many seconds none may."""
+        return float(await self._rpc("full_pass_pause", {"p_model": model, "p_seconds": seconds}))
+
+    async def add_batch(
+        self, user_id: UUID, batch_id: str, prompt_version: str, model: str, requests: dict[str, list[str]]
+    ) -> None:
+        """Remembers a message batch: custom_id of each request → chunk keys."""
+        await self._rpc(
+            "full_pass_add_batch",
+            {
+                "p_user_id": str(user_id),
+                "p_batch_id": batch_id,
+                "p_prompt_version": prompt_version,
+                "p_model": model,
+                "p_requests": requests,
+            },
+        )
+
+    async def end_batch(self, batch_id: str) -> None:
+        await self._rpc("full_pass_end_batch", {"p_batch_id": batch_id})
+
+    async def batches(self, user_id: UUID, prompt_version: str, model: str) -> list[dict[str, Any]]:
+        """The batches that have been handed in and not ended: `{batch_id, requests}`, oldest first."""
+        query = (
+            self._client.table("extraction_batches")
+            .select("batch_id,requests")
+            .eq("user_id", str(user_id))
+            .eq("prompt_version", prompt_version)
+            .eq("model", model)
+            .order("created_at")
+        )
+        rows: list[dict[str, Any]] = (await self._reach(query.execute)).data
+        return rows
 
     async def save_memory(self, user_id: UUID, run_id: str, memory_md: str) -> None:
         await self._write("full_pass_save_memory", user_id, run_id, p_memory_md=memory_md)
@@ -161,6 +207,20 @@ class Store:
 
     async def _write(self, function: str, user_id: UUID, run_id: str, **arguments: Any) -> Any:
         return await self._rpc(function, {"p_user_id": str(user_id), "p_run_id": run_id, **arguments})
+
+    async def _by_chunk_key(self, table: str, columns: str, **equal: str) -> AsyncIterator[dict[str, Any]]:
+        """The rows whose columns equal the given values, page by page."""
+        after = ""
+        while True:
+            query = self._client.table(table).select(columns).gt("chunk_key", after).order("chunk_key").limit(_PAGE)
+            for column, value in equal.items():
+                query = query.eq(column, value)
+            rows = (await self._reach(query.execute)).data
+            for row in rows:
+                yield row
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1]["chunk_key"]
 
     async def _rpc(self, function: str, arguments: dict[str, Any]) -> Any:
         """Every function may be called again with the same arguments, so a call without an answer is repeated."""

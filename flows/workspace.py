@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flows import claude, spool, store
 from flows.settings import ModelSettings, PassSettings, StoreSettings, check
-from flows.steps import run_id
+from flows.steps import log, run_id
 
 
 @asynccontextmanager
@@ -17,7 +17,11 @@ async def workspace(user_id: UUID) -> AsyncIterator[Path]:
     Raises SettingsError with every problem of the environment before anything is begun.
     """
     check(StoreSettings, ModelSettings, PassSettings)
-    async with store.connected() as users, claude.connected() as model:
+
+    def on_retry(step: str, reason: str, failures: int) -> None:
+        log(user_id, step, "retry", reason=reason, failures=failures)
+
+    async with store.connected() as users, claude.connected(users.pause, on_retry) as model:
         with spool.folder(PassSettings().spool_dir, run_id()) as folder:
             try:
                 yield folder

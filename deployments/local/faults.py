@@ -29,8 +29,9 @@ class Fault(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     #: status: an error answer; drop: the connection breaks in the body; hang: no answer at all; truncate: JSON cut in
-    #: half; malformed: JSON of another shape; refusal and max_tokens: those stop reasons.
-    kind: Literal["status", "drop", "hang", "truncate", "malformed", "refusal", "max_tokens"]
+    #: half; malformed: JSON of another shape; refusal and max_tokens: those stop reasons; expire: in a batch, the
+    #: request is not worked on.
+    kind: Literal["status", "drop", "hang", "truncate", "malformed", "refusal", "max_tokens", "expire"]
     #: Only calls for this kind of reply; None: all.
     reply: str | None = Field(default=None, alias="schema")
     #: Only calls with this text in their prompt.
@@ -61,8 +62,9 @@ class Counters:
         self.by_schema: Counter[str] = Counter()
         self.by_status: Counter[str] = Counter()
         self.in_flight: Counter[str] = Counter()
-        self.most_in_flight = 0
+        self.most_in_flight: Counter[str] = Counter()
         self.input_tokens = self.output_tokens = 0
+        self.batches = self.batched = 0
         self._prompts: Counter[bytes] = Counter()
         self._first = self._last = time.monotonic()
         self._seconds_in_flight = 0.0
@@ -74,7 +76,8 @@ class Counters:
         # By what was asked, not by its random tags: those differ from call to call.
         self._prompts[hashlib.blake2b(_without_tags(prompt).encode(), digest_size=16).digest()] += 1
         self.in_flight[name] += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight.total())
+        for each, now in ((name, self.in_flight[name]), ("total", self.in_flight.total())):
+            self.most_in_flight[each] = max(self.most_in_flight[each], now)
 
     def end(self, name: str, status: int) -> None:
         self._elapse()
@@ -92,10 +95,12 @@ class Counters:
             },
             "in_flight": {
                 "now": self.in_flight.total(),
-                "max": self.most_in_flight,
+                "max": self.most_in_flight["total"],
+                "max_by_schema": self.most_in_flight,
                 "mean": self._seconds_in_flight / seconds if seconds else 0.0,
             },
             "tokens": {"input": self.input_tokens, "output": self.output_tokens},
+            "batches": {"total": self.batches, "requests": self.batched},
             "prompts": {"distinct": len(self._prompts), "repeated": self._prompts.total() - len(self._prompts)},
         }
 
@@ -125,7 +130,7 @@ class Control:
         """Surrounds a call: counts it, delays it, and says which fault it shall have."""
         name, counters = kind or "none", self._counters
         counters.begin(name, prompt)
-        call = Call(self._fault(kind, prompt))
+        call = Call(self.fault(kind, prompt))
         await self._tell()
         try:
             if self._behaviour.latency_seconds:
@@ -135,11 +140,20 @@ class Control:
             counters.end(name, call.status)
             await self._tell()
 
+    @property
+    def latency_seconds(self) -> float:
+        return self._behaviour.latency_seconds
+
+    def handed_in(self, requests: int) -> None:
+        """Counts a batch."""
+        self._counters.batches += 1
+        self._counters.batched += requests
+
     def spent(self, input_tokens: int, output_tokens: int) -> None:
         self._counters.input_tokens += input_tokens
         self._counters.output_tokens += output_tokens
 
-    def _fault(self, kind: str | None, prompt: str) -> Fault | None:
+    def fault(self, kind: str | None, prompt: str) -> Fault | None:
         for index, fault in enumerate(self._behaviour.faults):
             if fault.reply not in (None, kind) or (fault.contains and fault.contains not in prompt):
                 continue

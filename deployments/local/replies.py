@@ -11,7 +11,7 @@ from typing import Any
 
 from deployments.local import fact_rules
 
-_BLOCK = re.compile(r"<(chunk|facts|memory|conversations)-([0-9a-f]{8,64})>\n(.*?)\n</\1-\2>", re.DOTALL)
+_BLOCK = re.compile(r"<(excerpt-\d+|facts|memory|conversations)-([0-9a-f]{8,64})>\n(.*?)\n</\1-\2>", re.DOTALL)
 _AUTHOR = "Written by the rule-based stand-in, not by Claude: sentences are copied, not understood."
 _SECTION_TITLES = {
     "belief": "Who they are and what they believe",
@@ -36,8 +36,14 @@ def reply(kind: str | None, prompt: str) -> str:
 
 
 def _chunk_facts(blocks: dict[str, str]) -> Json:
-    found = fact_rules.facts(blocks.get("chunk", ""))
-    return {"facts": [{"kind": fact.kind, "text": fact.text, "date": fact.date} for fact in found]}
+    return {
+        "facts": [
+            {"kind": fact.kind, "text": fact.text, "date": fact.date, "excerpt": int(name.removeprefix("excerpt-"))}
+            for name, text in blocks.items()
+            if name.startswith("excerpt-")
+            for fact in fact_rules.facts(text)
+        ]
+    }
 
 
 def _reduced_facts(blocks: dict[str, str]) -> Json:

@@ -91,18 +91,7 @@ class Stack:
         self.postgres.create_database(_PREFECT_DATABASE)
 
         self._tell("starting the Prefect server")
-        server = self._start_service(
-            "prefect",
-            "-m",
-            "prefect",
-            "server",
-            "start",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(self.port("prefect")),
-            environment=self._server_environment(),
-        )
+        server = self.start_prefect()
         # The server takes the longest, so the rest starts meanwhile.
         if self.uses_local_supabase:
             self._tell("starting the local Supabase gateway")
@@ -144,6 +133,21 @@ class Stack:
         service.start()
         service.finish()
 
+    def start_prefect(self) -> Service:
+        """Starts the Prefect server, without waiting until it answers."""
+        return self._start_service(
+            "prefect",
+            "-m",
+            "prefect",
+            "server",
+            "start",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.port("prefect")),
+            environment=self._server_environment(),
+        )
+
     def start_gateway(self) -> None:
         self._start_service(
             "gateway",
@@ -168,8 +172,8 @@ class Stack:
             environment={**self.environment, "MESSAGES_API_KEY": self.environment["ANTHROPIC_API_KEY"]},
         ).wait_until_listening("127.0.0.1", self.port("messages"))
 
-    def start_worker(self) -> None:
-        self._start_service("worker", "-m", "prefect", "worker", "start", "--pool", WORK_POOL, "--name", "local")
+    def start_worker(self, name: str = "worker") -> None:
+        self._start_service(name, "-m", "prefect", "worker", "start", "--pool", WORK_POOL, "--name", name)
 
     # Parts
 

@@ -1,17 +1,23 @@
 """The running service as its users see it: the web app over HTTP, the operator through Prefect's API."""
 
+import asyncio
 import json
+import os
 import re
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
+from unittest.mock import patch
 from uuid import UUID, uuid4
 
 import httpx
+import psutil
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.local import keys
 from deployments.local.demo import BUCKET
 from deployments.local.stack import Stack
+from flows.full_pass import full_pass
 
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 _WAIT_SECONDS = 90
@@ -79,18 +85,45 @@ class FullPassService:
         secret = json.loads((self.stack.state / "secrets.json").read_text())["jwt_secret"]
         return keys.user_token(secret, user_id)
 
-    def full_pass(self, user_id: UUID, content: bytes | list[Json]) -> Json:
-        """Uploads, triggers and waits; returns the user's row."""
-        run_id = self.trigger(user_id, self.upload(user_id, content))
-        self.ended(run_id)
-        return self.settled(user_id, run_id)
+    def full_pass(self, user_id: UUID, content: bytes | list[Json], **settings: str) -> Json:
+        """Uploads and runs the flow, on the stack's server but in this process: that spares the start of another one.
+
+        Returns the user's row. `settings`: of this run only.
+        """
+        self.run_here(user_id, self.upload(user_id, content), **settings)
+        return self.row(user_id)
+
+    def run_here(self, user_id: UUID, storage_path: str, **settings: str) -> str:
+        """The flow in this process, from start to end; returns the flow run's id."""
+        environment = {**self.stack.environment, **settings}
+        with patch.dict(os.environ, environment), temporary_settings({PREFECT_API_URL: self.stack.prefect_api}):
+            run: Any = full_pass(user_id, storage_path, return_state=True)
+            state = asyncio.run(run)
+        return str(state.state_details.flow_run_id)
+
+    def calls(self, schema: str = "ChunkFacts") -> int:
+        """How many calls of a kind the Messages API has answered since the counters were zeroed."""
+        return int(self.messages.get("/_control").json()["calls"]["by_schema"].get(schema, 0))
+
+    def answers(self, user_id: UUID) -> list[Json]:
+        """The stored answers about the user's chunks."""
+        rows: list[Json] = self.supabase.get(
+            "/rest/v1/chunk_facts", params={"user_id": f"eq.{user_id}", "order": "chunk_key"}
+        ).json()
+        return rows
 
     # The operator
 
-    def start(self, deployment: str = "full-pass/full-pass", **parameters: Any) -> str:
-        """What `prefect deployment run` does; returns the flow run's id."""
+    def start(
+        self,
+        deployment: str = "full-pass/full-pass",
+        settings: dict[str, str] | None = None,
+        **parameters: Any,
+    ) -> str:
+        """What `prefect deployment run` does, with `settings` in the run's environment; returns the flow run's id."""
         found = self.prefect.get(f"/deployments/name/{deployment}").raise_for_status().json()
-        made = self.prefect.post(f"/deployments/{found['id']}/create_flow_run", json={"parameters": parameters})
+        body = {"parameters": parameters, "job_variables": {"env": settings or {}}}
+        made = self.prefect.post(f"/deployments/{found['id']}/create_flow_run", json=body)
         return str(made.raise_for_status().json()["id"])
 
     def retry_failed(self) -> None:
@@ -98,6 +131,15 @@ class FullPassService:
         while (state := self.ended(self.start("retry-failed/retry-failed"))["state_type"]) == "CANCELLED":
             pass
         assert state == "COMPLETED"
+
+    def kill_run(self, run_id: str) -> None:
+        """SIGKILL to the process of a flow run."""
+        for process in psutil.Process(self.stack.services["worker"].pid).children(recursive=True):
+            try:
+                if process.environ().get("PREFECT__FLOW_RUN_ID") == run_id:
+                    process.kill()
+            except psutil.Error:  # it ended just now
+                continue
 
     def run(self, run_id: str) -> Json:
         return dict(self.prefect.get(f"/flow_runs/{run_id}").raise_for_status().json())
@@ -138,6 +180,15 @@ class FullPassService:
         pattern = re.compile(r"\[FullPass\] user_id=\S+ step=(\S+) status=(\S+)")
         return [match.groups() for line in self.log(run_id) if (match := pattern.match(line))]  # type: ignore[misc]
 
+    def batches(self, user_id: UUID) -> list[Json]:
+        """The user's message batches that are remembered."""
+        found: list[Json] = self.supabase.get("/rest/v1/extraction_batches", params={"user_id": f"eq.{user_id}"}).json()
+        return found
+
+    def batch_remembered(self, user_id: UUID) -> None:
+        """Returns when the user has a message batch that is remembered."""
+        self._wait(lambda: self.batches(user_id), bool)
+
     def _wait(self, read: Callable[[], Found], reached: Callable[[Found], bool]) -> Found:
         deadline = time.monotonic() + _WAIT_SECONDS
         while True:
@@ -146,6 +197,11 @@ class FullPassService:
                 return found
             assert time.monotonic() < deadline, f"not reached in {_WAIT_SECONDS} s: {str(found)[:2_000]}"
             time.sleep(_POLL_SECONDS)
+
+
+def export_of(calls: int, name: str = "") -> list[Json]:
+    """An export about which so many questions are asked: each conversation is too large to share its call."""
+    return simple_export(*(f"I like tea number {name}{number}. {'and so on ' * 800}" for number in range(calls)))
 
 
 def simple_export(*texts: str, date: str = "2026-09-01T10:00:00Z") -> list[Json]:

@@ -7,9 +7,21 @@ import pytest
 from packaging.requirements import Requirement
 
 from deployments.local.stack import ROOT
+from tests.integration.service import export_of
 
 
-@pytest.mark.parametrize(("given", "limit"), [("7", 7), ("50", 50), ("51", 3), ("many", 3)])
+def test_a_changed_limit_holds_for_a_run_that_is_under_way(service, stack):
+    service.messages.put("/_control", json={"latency_seconds": 0.5}).raise_for_status()
+    user_id = service.new_user()
+    run_id = service.trigger(user_id, service.upload(user_id, export_of(150)))
+    service.messages.get("/_control/wait", params={"schema": "ChunkFacts", "in_flight": 3}).raise_for_status()
+    stack.apply(FACT_EXTRACTION_CONCURRENCY="7")
+    service.messages.get("/_control/wait", params={"schema": "ChunkFacts", "in_flight": 7}).raise_for_status()
+    service.ended(run_id)
+    assert service.messages.get("/_control").json()["in_flight"]["max"] == 7
+
+
+@pytest.mark.parametrize(("given", "limit"), [("50", 50), ("51", 3)])
 def test_the_tags_limit_follows_the_setting_when_the_deployment_is_applied_again(service, stack, given, limit):
     stack.apply(FACT_EXTRACTION_CONCURRENCY=given)
     found = service.prefect.get("/concurrency_limits/tag/extraction").raise_for_status().json()

@@ -12,7 +12,7 @@ import pytest
 from deployments.local.processes import Port, Service
 from deployments.local.stack import ROOT
 from flows import claude
-from flows.errors import InvalidReply, ModelError, ModelRefusedAccess
+from flows.errors import InvalidReply, ModelError, ModelRefusedAccess, OutOfRetries, PromptTooLong
 from flows.facts import ChunkFacts
 from tests.conftest import clean_environment
 
@@ -42,27 +42,28 @@ def settings(monkeypatch, stand_in):
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
     monkeypatch.setenv("ANTHROPIC_BASE_URL", str(stand_in.base_url))
     monkeypatch.setenv("MODEL_MAX_RETRIES", "0")
+    monkeypatch.setenv("MODEL_THROTTLED_SECONDS", "0")
     monkeypatch.setenv("MODEL_TIMEOUT_SECONDS", "5")
     stand_in.put("/_control", json={}).raise_for_status()
     stand_in.delete("/_control").raise_for_status()
 
 
-def ask(text="I like tea. My birthday is 14 March 1990.", *, model="claude-haiku-5-5", max_tokens=1_000, times=1):
+async def ask_one(client, text="I like tea. My birthday is 14 March 1990.", model="claude-haiku-5-5", max_tokens=1_000):
+    return await client.ask(
+        step="extract_facts",
+        model=model,
+        system="Note facts.",
+        content=claude.block("excerpt-1", f"# T\n\nUser: {text}"),
+        reply=ChunkFacts,
+        max_tokens=max_tokens,
+    )
+
+
+def ask(*arguments, times=1, **options):
     async def calls():
         async with claude.connected() as client:
-            return await asyncio.gather(
-                *(
-                    client.ask(
-                        step="extract_facts",
-                        model=model,
-                        system="Note facts.",
-                        content=claude.block("chunk", f"# T\n\nUser: {text}"),
-                        reply=ChunkFacts,
-                        max_tokens=max_tokens,
-                    )
-                    for _ in range(times)
-                )
-            ), client.ledger.total()
+            replies = await asyncio.gather(*(ask_one(client, *arguments, **options) for _ in range(times)))
+            return replies, client.ledger.total()
 
     return asyncio.run(calls())
 
@@ -86,7 +87,7 @@ def test_facts_come_back_validated_and_what_they_cost_is_known(stand_in):
         (402, ModelRefusedAccess, "add credit"),
         (403, ModelRefusedAccess, "may not use"),
         (404, ModelRefusedAccess, "set EXTRACTION_MODEL"),
-        (413, ModelRefusedAccess, "rejects the request"),
+        (413, PromptTooLong, "larger than the Messages API takes"),
         (429, ModelError, "429"),
         (500, ModelError, "500"),
         (529, ModelError, "529"),
@@ -96,7 +97,7 @@ def test_an_error_answer_says_what_to_do_and_whether_trying_again_helps(stand_in
     stand_in.put("/_control", json={"faults": [{"kind": "status", "status": status}]}).raise_for_status()
     with pytest.raises(error, match=says) as caught:
         ask()
-    assert caught.value.permanent == (error is ModelRefusedAccess)
+    assert caught.value.permanent == (error is not ModelError)
 
 
 @pytest.mark.parametrize("kind", ["truncate", "malformed", "refusal", "max_tokens"])
@@ -129,11 +130,43 @@ def test_a_call_without_an_answer_ends_at_the_time_limit(stand_in, monkeypatch):
 
 def test_a_passing_error_is_tried_again(stand_in, monkeypatch):
     monkeypatch.setenv("MODEL_MAX_RETRIES", "2")
+    monkeypatch.setenv("MODEL_THROTTLED_SECONDS", "20")
     fault = {"kind": "status", "status": 529, "retry_after": 0.01, "times": 2}
     stand_in.put("/_control", json={"faults": [fault]}).raise_for_status()
     (reply,), _ = ask()
     assert len(reply.facts) == 2
     assert stand_in.get("/_control").json()["calls"]["by_status"] == {"529": 2, "200": 1}
+
+
+def test_a_call_that_is_turned_away_holds_back_all_others(stand_in, monkeypatch):
+    monkeypatch.setenv("MODEL_THROTTLED_SECONDS", "30")
+    fault = {"kind": "status", "status": 429, "retry_after": 1, "times": 1}
+    stand_in.put("/_control", json={"latency_seconds": 0.05, "faults": [fault]}).raise_for_status()
+    answered = []
+
+    async def lane(client, began):
+        for _ in range(5):
+            await ask_one(client)
+            answered.append(time.monotonic() - began)
+
+    async def lanes():
+        async with claude.connected() as client:
+            began = time.monotonic()
+            await asyncio.gather(*(lane(client, began) for _ in range(3)))
+
+    asyncio.run(lanes())
+    assert len(answered) == 15
+    assert sum(seconds < 1 for seconds in answered) <= 2  # what was in flight with the one that was turned away
+
+
+def test_retries_of_a_run_are_limited_whatever_each_call_may_do(stand_in, monkeypatch):
+    monkeypatch.setenv("MODEL_MAX_RETRIES", "10")
+    monkeypatch.setenv("MODEL_RETRY_BUDGET", "1")
+    stand_in.put("/_control", json={"faults": [{"kind": "status", "status": 500}]}).raise_for_status()
+    with pytest.raises(OutOfRetries) as caught:
+        ask()
+    assert not caught.value.permanent
+    assert stand_in.get("/_control").json()["calls"]["total"] == 2
 
 
 def test_nobody_there_is_a_passing_error(monkeypatch):

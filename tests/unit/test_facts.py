@@ -1,3 +1,5 @@
+from itertools import chain
+
 from flows import facts, spool
 
 
@@ -6,11 +8,8 @@ def record(text, kind="preference", date=None, seen="2024-01-01", chunk_key="k1"
 
 
 def consolidated(tmp_path, *parts):
-    paths = []
-    for number, part in enumerate(parts):
-        paths.append(tmp_path / f"facts-{number}.jsonl")
-        spool.write(paths[-1], part)
-    counts = facts.consolidate(paths, tmp_path / "unique.jsonl")
+    spool.write(tmp_path / "facts.jsonl", chain(*parts))
+    counts = facts.consolidate(tmp_path / "facts.jsonl", tmp_path / "unique.jsonl")
     return counts, list(spool.read(tmp_path / "unique.jsonl"))
 
 
@@ -42,7 +41,7 @@ def test_facts_in_scripts_without_case_or_letters_are_told_apart(tmp_path):
 
 
 def test_a_date_in_words_does_not_spoil_the_reply():
-    reply = facts.ChunkFacts.model_validate_json(
+    reply = facts.ReducedFacts.model_validate_json(
         '{"facts":[{"kind":"date","text":"I moved in spring.","date":"spring 2024"},'
         '{"kind":"date","text":"I was born in 1990.","date":"1990"}]}'
     )

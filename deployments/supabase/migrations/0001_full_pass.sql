@@ -56,12 +56,50 @@ alter table public.conversation_chunks
 create unique index if not exists conversation_chunks_user_chunk_key
     on public.conversation_chunks (user_id, chunk_key);
 
+-- What a model found in a chunk, once per prompt and model: what has been paid for is not asked for again.
+create table if not exists public.chunk_facts (
+    user_id uuid not null,
+    chunk_key text not null,
+    prompt_version text not null,
+    model text not null,
+    -- facts: `facts` is what the chunk says, also when that is nothing. refused: the model would not answer.
+    -- failed: `error` says why there is no answer; the next run asks again.
+    outcome text not null check (outcome in ('facts', 'refused', 'failed')),
+    facts jsonb not null default '[]',
+    error text,
+    created_at timestamptz not null default now(),
+    primary key (user_id, prompt_version, model, chunk_key)
+);
+
+-- Message batches that have been handed in and not yet collected: their answers are paid for.
+create table if not exists public.extraction_batches (
+    batch_id text primary key,
+    user_id uuid not null,
+    prompt_version text not null,
+    model text not null,
+    -- custom_id of each request → chunk keys, in the order of the excerpts.
+    requests jsonb not null,
+    created_at timestamptz not null default now()
+);
+
+create index if not exists extraction_batches_user on public.extraction_batches (user_id);
+
+-- Until when no run may call a model, because the API has asked for less.
+create table if not exists public.model_pauses (
+    model text primary key,
+    until timestamptz not null
+);
+
 -- What a Supabase project grants by default, said for projects that have changed it.
-grant select, insert, update, delete on public.user_profiles, public.conversation_chunks to service_role;
-grant select on public.user_profiles, public.conversation_chunks to authenticated;
+grant select, insert, update, delete on public.user_profiles, public.conversation_chunks, public.chunk_facts,
+    public.extraction_batches, public.model_pauses to service_role;
+grant select on public.user_profiles, public.conversation_chunks, public.chunk_facts to authenticated;
 
 alter table public.user_profiles enable row level security;
 alter table public.conversation_chunks enable row level security;
+alter table public.chunk_facts enable row level security;
+alter table public.extraction_batches enable row level security;
+alter table public.model_pauses enable row level security;
 
 drop policy if exists "full pass: users read their own profile" on public.user_profiles;
 create policy "full pass: users read their own profile" on public.user_profiles
@@ -69,4 +107,8 @@ create policy "full pass: users read their own profile" on public.user_profiles
 
 drop policy if exists "full pass: users read their own chunks" on public.conversation_chunks;
 create policy "full pass: users read their own chunks" on public.conversation_chunks
+    for select to authenticated using (user_id = (select auth.uid()));
+
+drop policy if exists "full pass: users read their own facts" on public.chunk_facts;
+create policy "full pass: users read their own facts" on public.chunk_facts
     for select to authenticated using (user_id = (select auth.uid()));

@@ -26,6 +26,12 @@ begin
         full_pass_status = 'processing',
         full_pass_started_at = now(),
         full_pass_error = null,
+        -- What failed runs before this one have cost is not forgotten.
+        import_cost_json = case
+            when full_pass_run_id = p_run_id then import_cost_json
+            when full_pass_status = 'complete' then null
+            else jsonb_build_object('earlier_runs', public.full_pass_cost_of_runs(import_cost_json))
+        end,
         full_pass_attempts = case
             when full_pass_run_id = p_run_id then full_pass_attempts
             when full_pass_status = 'complete' then 1
@@ -89,7 +95,8 @@ begin
     return v_written;
 end $$;
 
--- Deletes the user's chunks named by p_chunk_keys, and the rows older than the full pass, which have no key.
+-- Deletes the user's chunks named by p_chunk_keys with their facts, and the rows older than the full pass, which have
+-- no key. Returns how many chunks.
 create or replace function public.full_pass_prune_chunks(p_user_id uuid, p_run_id text, p_chunk_keys text[])
 returns integer language plpgsql set search_path = '' as $$
 declare
@@ -99,8 +106,55 @@ begin
     delete from public.conversation_chunks
         where user_id = p_user_id and (chunk_key is null or chunk_key = any (p_chunk_keys));
     get diagnostics v_deleted = row_count;
+    delete from public.chunk_facts where user_id = p_user_id and chunk_key = any (p_chunk_keys);
     return v_deleted;
 end $$;
+
+-- Keeps what a model answered for chunks. p_outcomes: array of {"chunk_key", "outcome", "facts"?, "error"?}. Not
+-- fenced: an answer is right whichever run asked for it, and it has been paid for. An answer is never overwritten.
+-- Returns for how many seconds no run may call the model.
+create or replace function public.full_pass_save_facts(
+    p_user_id uuid, p_prompt_version text, p_model text, p_outcomes jsonb
+) returns double precision language plpgsql set search_path = '' as $$
+begin
+    insert into public.chunk_facts as stored (user_id, chunk_key, prompt_version, model, outcome, facts, error)
+    select distinct on (o.chunk_key)
+           p_user_id, o.chunk_key, p_prompt_version, p_model, o.outcome, coalesce(o.facts, '[]'), o.error
+    from jsonb_to_recordset(p_outcomes) as o(chunk_key text, outcome text, facts jsonb, error text)
+    on conflict (user_id, prompt_version, model, chunk_key) do update set
+        outcome = excluded.outcome, facts = excluded.facts, error = excluded.error, created_at = now()
+    where stored.outcome = 'failed';
+    return public.full_pass_pause(p_model, 0);
+end $$;
+
+-- Lets no run call the model for p_seconds from now, or longer if that has been said already. Returns for how many
+-- seconds no run may call it. The database's clock counts, so the workers' need not agree.
+create or replace function public.full_pass_pause(p_model text, p_seconds double precision)
+returns double precision language plpgsql set search_path = '' as $$
+begin
+    if p_seconds > 0 then
+        insert into public.model_pauses as stored (model, until)
+        values (p_model, clock_timestamp() + make_interval(secs => p_seconds))
+        on conflict (model) do update set until = greatest(stored.until, excluded.until);
+    end if;
+    return coalesce(
+        (select greatest(extract(epoch from until - clock_timestamp()), 0)
+         from public.model_pauses where model = p_model), 0);
+end $$;
+
+-- Remembers a message batch that has been handed in, until full_pass_end_batch.
+create or replace function public.full_pass_add_batch(
+    p_user_id uuid, p_batch_id text, p_prompt_version text, p_model text, p_requests jsonb
+) returns void language sql set search_path = '' as $$
+    insert into public.extraction_batches (batch_id, user_id, prompt_version, model, requests)
+    values (p_batch_id, p_user_id, p_prompt_version, p_model, p_requests)
+    on conflict (batch_id) do nothing;
+$$;
+
+create or replace function public.full_pass_end_batch(p_batch_id text)
+returns void language sql set search_path = '' as $$
+    delete from public.extraction_batches where batch_id = p_batch_id;
+$$;
 
 create or replace function public.full_pass_save_memory(p_user_id uuid, p_run_id text, p_memory_md text)
 returns void language plpgsql set search_path = '' as $$
@@ -126,11 +180,24 @@ begin
     where user_id = p_user_id;
 end $$;
 
--- What the pass has cost so far; written by the owner also after it has failed.
+-- What the run has cost so far; written by the owner also after it has failed. Beside it stays, as earlier_runs, what
+-- the failed runs before it have cost.
 create or replace function public.full_pass_save_cost(p_user_id uuid, p_run_id text, p_cost jsonb)
 returns void language sql set search_path = '' as $$
-    update public.user_profiles set import_cost_json = p_cost
+    update public.user_profiles
+    set import_cost_json = p_cost || jsonb_build_object('earlier_runs', import_cost_json -> 'earlier_runs')
     where user_id = p_user_id and full_pass_run_id = p_run_id;
+$$;
+
+-- The sums of {"total": sums, "earlier_runs": sums|null}, each of the numbers in them; null where one is unknown.
+create or replace function public.full_pass_cost_of_runs(p_cost jsonb)
+returns jsonb language sql immutable set search_path = '' as $$
+    select jsonb_object_agg(key, total) from (
+        select key, case when bool_or(value = 'null'::jsonb) then null else sum((value #>> '{}')::numeric) end as total
+        from (select p_cost -> 'total' as sums union all select p_cost -> 'earlier_runs') as runs,
+             jsonb_each(case when jsonb_typeof(sums) = 'object' then sums else '{}'::jsonb end)
+        group by key
+    ) as summed;
 $$;
 
 -- Returns whether the row says complete by p_run_id afterwards. A row that was called failed while its run lived on
