@@ -5,6 +5,8 @@
     POST /process-full-v2   Authorization: Bearer $WEBHOOK_KEY
                             {"user_id", "storage_path", "conversation_count"?, "file_type"?}
                             202 {"flow_run_id"}
+    POST /retry-full-pass   Authorization: as above; {"user_id"}
+                            202 {"flow_run_id"} when the user's row says failed, else 409 {"error", "status"}
     GET  /health            200 {"status": "ok"} when the Prefect API answers, else 503
 
 The same delivery twice makes one run. Deliveries are the same when their `Idempotency-Key` headers are; without that
@@ -12,58 +14,55 @@ header, when their bodies are, as long as the run that the first one made has no
 """
 
 import argparse
-import hashlib
 import hmac
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from typing import Literal
+from typing import TypeVar
 from uuid import UUID
 
 import httpx
 import uvicorn
 from prefect import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun
-from prefect.client.schemas.sorting import FlowRunSort
-from prefect.deployments import arun_deployment
-from prefect.exceptions import ObjectNotFound
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from flows import store
-from flows.errors import ExportError, SettingsError
-from flows.settings import WebhookSettings, check
+from flows import runs, store
+from flows.errors import ExportError, SettingsError, StoreError
+from flows.runs import PassRequest
+from flows.settings import StoreSettings, WebhookSettings, check
+
+Body = TypeVar("Body", bound=BaseModel)
 
 _MAX_BODY_BYTES = 16_384
 _MAX_KEY_CHARACTERS = 255
+_PATIENCE_SECONDS = 5  # with a database that does not answer; whoever asks can ask again
 
 
-class Delivery(BaseModel):
-    """The body of POST /process-full-v2."""
+class RetryRequest(BaseModel):
+    """The body of POST /retry-full-pass."""
 
     model_config = ConfigDict(extra="ignore")
 
     user_id: UUID
-    storage_path: str = Field(min_length=1, max_length=1_024)
-    conversation_count: int | None = Field(default=None, ge=0, le=10_000_000)
-    file_type: Literal["zip", "json"] | None = None
 
 
 class Refusal(Exception):
-    """The delivery is answered with `status` and the reason."""
+    """The request is answered with `code` and the reason, and what else is to be said."""
 
-    def __init__(self, status: int, reason: str):
-        self.status, self.reason = status, reason
+    def __init__(self, code: int, reason: str, **more: str | None):
+        self.code, self.reason, self.more = code, reason, more
 
 
 async def process_full(request: Request) -> JSONResponse:
     settings = WebhookSettings()
     _authenticate(request, settings)
-    delivery = await _delivery(request)
+    delivery = await _body(request, PassRequest)
     try:
         store.object_name(delivery.storage_path, delivery.user_id, settings.storage_bucket)
     except ExportError as error:
@@ -71,16 +70,33 @@ async def process_full(request: Request) -> JSONResponse:
     given = request.headers.get("idempotency-key", "")
     if len(given) > _MAX_KEY_CHARACTERS:
         raise Refusal(422, f"Idempotency-Key is longer than {_MAX_KEY_CHARACTERS} characters")
+    deployment = settings.full_pass_deployment
+    if given:
+        return await _started(deployment, runs.start(deployment, delivery, f"key {given}"))
+    return await _started(deployment, runs.start_unless_active(deployment, delivery))
+
+
+async def retry_full_pass(request: Request) -> JSONResponse:
+    settings = WebhookSettings()
+    _authenticate(request, settings)
+    user_id = (await _body(request, RetryRequest)).user_id
+    columns = "user_id,full_pass_status,full_pass_run_id,full_pass_parameters"
     try:
-        run = await (_start(settings, delivery, f"key {given}") if given else _start_unless_running(settings, delivery))
-    except ObjectNotFound:
-        raise Refusal(
-            503,
-            f"the deployment {settings.full_pass_deployment} does not exist; run python -m deployments.apply",
-        ) from None
-    except httpx.HTTPError:
-        raise Refusal(503, "the Prefect API cannot be reached; deliver again later") from None
-    return JSONResponse({"flow_run_id": str(run.id)}, status_code=202)
+        async with store.connected(patience=_PATIENCE_SECONDS) as users:
+            row = (await users.profiles([user_id], columns)).get(user_id)
+    except StoreError as error:
+        raise Refusal(503, str(error)) from None
+    if row is None:
+        raise Refusal(404, f"user_profiles has no row for user {user_id}")
+    status = row["full_pass_status"]
+    if status != "failed":
+        raise Refusal(409, f"the full pass of this user is {status}; only a failed one can be retried", status=status)
+    try:
+        again = PassRequest.model_validate(row["full_pass_parameters"])
+    except ValidationError:
+        raise Refusal(409, "it is not known what to retry; deliver the export again", status=status) from None
+    deployment = settings.full_pass_deployment
+    return await _started(deployment, runs.start_retry(deployment, again, row["full_pass_run_id"]))
 
 
 async def health(request: Request) -> JSONResponse:
@@ -102,14 +118,25 @@ def _authenticate(request: Request, settings: WebhookSettings) -> None:
         )
 
 
-async def _delivery(request: Request) -> Delivery:
+async def _started(deployment: str, start: Awaitable[FlowRun]) -> JSONResponse:
+    try:
+        run = await start
+    except ObjectNotFound:
+        problem = f"the deployment {deployment} does not exist; run python -m deployments.apply"
+        raise Refusal(503, problem) from None
+    except (httpx.HTTPError, PrefectHTTPStatusError):
+        raise Refusal(503, "the Prefect API cannot be reached; deliver again later") from None
+    return JSONResponse({"flow_run_id": str(run.id)}, status_code=202)
+
+
+async def _body(request: Request, shape: type[Body]) -> Body:
     body = b""
     async for part in request.stream():
         body += part
         if len(body) > _MAX_BODY_BYTES:
             raise Refusal(413, f"the body is larger than {_MAX_BODY_BYTES} bytes")
     try:
-        return Delivery.model_validate_json(body)
+        return shape.model_validate_json(body)
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}"
@@ -118,54 +145,21 @@ async def _delivery(request: Request) -> Delivery:
         raise Refusal(422, problems) from None
 
 
-async def _start_unless_running(settings: WebhookSettings, delivery: Delivery) -> FlowRun:
-    """The run that the same body made last, if it has not ended; else a new one.
-
-    The new run's key names the one before it, so that two deliveries at the same moment make the same run.
-    """
-    async with get_client() as prefect:
-        runs = await prefect.read_flow_runs(
-            flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[_digest(delivery)])),
-            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
-            limit=1,
-        )
-    last = runs[0] if runs else None
-    if last and last.state and not last.state.is_final():
-        return last
-    return await _start(settings, delivery, f"{_digest(delivery)} after {last.id if last else 'none'}")
-
-
-async def _start(settings: WebhookSettings, delivery: Delivery, key: str) -> FlowRun:
-    return await arun_deployment(
-        settings.full_pass_deployment,
-        parameters=delivery.model_dump(mode="json"),
-        tags=[_digest(delivery)],
-        # The user is part of every key, so a key that two users happen to send does not meet.
-        idempotency_key=hashlib.sha256(f"{delivery.user_id} {key}".encode()).hexdigest(),
-        timeout=0,
-        as_subflow=False,
-    )
-
-
-def _digest(delivery: Delivery) -> str:
-    """What a delivery's body asks for, as a tag of the run that it makes."""
-    return f"delivery-{hashlib.sha256(delivery.model_dump_json().encode()).hexdigest()[:16]}"
-
-
 async def _refuse(request: Request, refusal: Exception) -> JSONResponse:
     assert isinstance(refusal, Refusal)
-    return JSONResponse({"error": refusal.reason}, status_code=refusal.status)
+    return JSONResponse({"error": refusal.reason, **refusal.more}, status_code=refusal.code)
 
 
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
-    check(WebhookSettings)
+    check(WebhookSettings, StoreSettings)
     yield
 
 
 app = Starlette(
     routes=[
         Route("/process-full-v2", process_full, methods=["POST"]),
+        Route("/retry-full-pass", retry_full_pass, methods=["POST"]),
         Route("/health", health),
     ],
     exception_handlers={Refusal: _refuse},
@@ -179,7 +173,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8000, help="default: %(default)s")
     arguments = parser.parse_args()
     try:
-        check(WebhookSettings)  # here for a message without a stack trace
+        check(WebhookSettings, StoreSettings)  # here for a message without a stack trace
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 1

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import httpx
 
+from flows import outages
 from flows.errors import ExportError, StoreError
 
-_PAUSES = (0.5, 1, 2, 4, 8)  # seconds between tries that bring nothing
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')  # what S3 gives for an object that came in one part
 
 
 class Download:
     """One object; `to()` writes it."""
 
-    def __init__(self, http: httpx.AsyncClient, url: str, headers: dict[str, str], bucket: str):
+    def __init__(self, http: httpx.AsyncClient, url: str, headers: dict[str, str], bucket: str, patience: float):
         # identity: lengths and ranges are of what is stored.
         self._http, self._url, self._headers = http, url, {**headers, "Accept-Encoding": "identity"}
-        self._bucket = bucket
+        self._bucket, self._patience = bucket, patience
         self._etag: str | None = None
         self._length: int | None = None
 
@@ -42,7 +42,7 @@ class Download:
 
     async def _whole(self, path: Path) -> None:
         path.touch()
-        pauses = iter(_PAUSES)
+        pauses = outages.pauses(self._patience)
         while True:
             had = path.stat().st_size
             try:
@@ -53,7 +53,7 @@ class Download:
             except httpx.TransportError as error:
                 problem = f"broke off ({type(error).__name__})"
             if path.stat().st_size > had:
-                pauses = iter(_PAUSES)
+                pauses = outages.pauses(self._patience)
             pause = next(pauses, None)
             if pause is None:
                 raise StoreError(

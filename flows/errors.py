@@ -11,6 +11,7 @@
         ├── BudgetReached        the run may not spend more
         ├── OutOfRetries         so much has failed that the run gives up for now
         ├── IncompleteExtraction too many chunks have no facts
+        ├── NotReduced           the facts do not get fewer
         ├── PromptTooLong        more than the model takes
         └── InvalidReply         the reply is not what was asked for
             ├── CutOff           it was longer than it might be
@@ -21,8 +22,11 @@ A message of this tree is shown to operators, stored in `full_pass_error` and in
 happened and what to do, and never holds text of the user, keys, or what a library put into its own message.
 """
 
+import errno
 import re
 import traceback
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import anthropic
 import httpx
@@ -31,6 +35,8 @@ import pydantic
 from storage3.exceptions import StorageApiError
 
 MAX_ERROR_LENGTH = 500  # characters of user_profiles.full_pass_error
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class FullPassError(Exception):
@@ -90,6 +96,12 @@ class OutOfRetries(ModelError):
 
 class IncompleteExtraction(ModelError):
     """More chunks than allowed have no facts because their calls failed."""
+
+
+class NotReduced(ModelError):
+    """A round of reduction left nearly as many facts as there were; its replies are kept, so the next would too."""
+
+    permanent = True
 
 
 class PromptTooLong(ModelError):
@@ -152,10 +164,41 @@ def describe(error: BaseException) -> str:
             return f"{name}: {error.request.url.host} answered {error.response.status_code}"
         case httpx.RequestError() | anthropic.APIConnectionError():
             return f"{name}: no answer"
+        case OSError() if error.errno in _NO_ROOM:
+            return f"{name}: {error.strerror}; make room below SPOOL_DIR, or set it to a larger disk"
         case OSError() if error.strerror:
             return f"{name}: {error.strerror}"
         case _:
             return f"{name}: unexpected; the flow run's log shows where"
+
+
+class Told(NamedTuple):
+    """What the message of a failed state says of the error."""
+
+    text: str  # for full_pass_error
+    type: str
+    permanent: bool
+
+
+def told(message: str | None) -> Told:
+    """Reads the error back out of a state's message, which holds no more of it than `describe` lets through.
+
+    Our own errors are repeated as they are; of any other exception only the type.
+    """
+    own = {error.__name__: error for error in _all(FullPassError)}
+    if step := re.search(r"StepFailed: (step=\w+: (\w+): .*)", message or "", re.DOTALL):
+        return Told(step[1], step[2], step[2] in own and own[step[2]].permanent)
+    raised = re.search(r"exception: (\w+): (.*)", message or "", re.DOTALL)
+    if raised and raised[1] in own:
+        return Told(f"{raised[1]}: {raised[2]}", raised[1], own[raised[1]].permanent)
+    name = raised[1] if raised else "Failed"
+    return Told(f"{name}: unexpected; the flow run's log shows where", name, False)
+
+
+def _all(kind: type[FullPassError]) -> Iterator[type[FullPassError]]:
+    yield kind
+    for narrower in kind.__subclasses__():
+        yield from _all(narrower)
 
 
 def where(error: BaseException) -> str:

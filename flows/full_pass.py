@@ -83,7 +83,7 @@ async def hierarchical_reduce(user_id: UUID, unique: Path) -> Path:
     """Step 6: facts of more than 200k tokens are merged until they fit one prompt."""
     async with step("hierarchical_reduce", user_id) as metrics:
         reduced = unique.with_name("reduced.jsonl")
-        metrics["tokens"], metrics["rounds"] = await reduction.reduce(unique, reduced)
+        metrics["tokens"], metrics["rounds"] = await reduction.reduce(user_id, unique, reduced)
         return reduced
 
 
@@ -92,7 +92,7 @@ async def generate_memory(user_id: UUID, reduced: Path) -> Path:
     """Step 7: the MEMORY document."""
     async with step("generate_memory", user_id) as metrics:
         document = reduced.with_name("MEMORY.md")
-        document.write_text(await memory.generate(reduced), encoding="utf-8")
+        document.write_text(await memory.generate(user_id, reduced), encoding="utf-8")
         metrics["characters"] = document.stat().st_size
         return document
 
@@ -109,7 +109,7 @@ async def v2_regeneration(user_id: UUID, chunks: Path, document: Path) -> None:
     """Step 9: the five profile sections. An enhancement: when it fails, the old sections stay and the run completes."""
     # Submitted tasks run in a thread with an event loop of its own, which needs clients of its own.
     async with store.connected() as users, claude.connected(), step("v2_regeneration", user_id):
-        profile = await sections.regenerate(chunks, document.read_text(encoding="utf-8"))
+        profile = await sections.regenerate(user_id, chunks, document.read_text(encoding="utf-8"))
         await users.save_sections(user_id, run_id(), profile.columns(), profile.text())
 
 

@@ -1,11 +1,12 @@
 """Step 7: the MEMORY document, written from the facts."""
 
 from pathlib import Path
+from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
-from flows import claude, facts, spool
-from flows.errors import ExportError, InvalidReply
+from flows import facts, replies, spool
+from flows.errors import ExportError
 from flows.settings import ModelSettings
 
 _MAX_REPLY_TOKENS = 16_000
@@ -31,6 +32,12 @@ class MemoryDocument(BaseModel):
 
     sections: list[Section] = Field(min_length=1)
 
+    @model_validator(mode="after")
+    def _says_something(self) -> "MemoryDocument":
+        if not any(entry.strip() for section in self.sections for entry in section.entries):
+            raise ValueError("no entries")
+        return self
+
     def markdown(self) -> str:
         parts = ["# MEMORY"]
         for section in self.sections:
@@ -39,22 +46,21 @@ class MemoryDocument(BaseModel):
         return "\n\n".join(parts) + "\n"
 
 
-async def generate(source: Path) -> str:
-    """MEMORY as markdown. Raises ExportError when there are no facts to write from, InvalidReply when it is empty."""
+async def generate(user_id: UUID, source: Path) -> str:
+    """MEMORY as markdown. Raises ExportError when there are no facts to write from."""
     lines = list(facts.prompt_lines(spool.read(source)))
     if not lines:
         raise ExportError("no facts were found in the conversations, so there is nothing to write a MEMORY from")
-    reply = await claude.current().ask(
+    document = await replies.ask(
+        user_id,
         step="generate_memory",
         model=ModelSettings().memory_model,
         system=SYSTEM,
-        content=claude.block("facts", "\n".join(lines)),
+        blocks={"facts": "\n".join(lines)},
         reply=MemoryDocument,
         max_tokens=_MAX_REPLY_TOKENS,
     )
-    if not any(entry.strip() for section in reply.sections for entry in section.entries):
-        raise InvalidReply("the MEMORY document has no entries")
-    return reply.markdown()
+    return document.markdown()
 
 
 def _one_line(text: str) -> str:

@@ -1,29 +1,63 @@
-"""The scheduled flow that starts the next try of users whose full pass has failed."""
+"""The scheduled flow that sets rows right and starts the next attempt of users whose full pass has failed."""
 
-from prefect import flow, get_run_logger
-from prefect.deployments import arun_deployment
+from datetime import timedelta
+from uuid import UUID
 
-from flows import store
+from prefect import flow, get_client, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from pydantic import ValidationError
 
-_STARTS_PER_TICK = 20
+from flows import reconciliation, runs, store
+from flows.runs import PassRequest
+
+#: Until a run has begun or this is over, no other tick takes the user.
+_LEASE = timedelta(minutes=10)
 
 
-@flow(name="retry-failed")
-async def retry_failed(deployment: str = "full-pass/full-pass") -> int:
-    """Starts a run for every failed user whose next try is due, oldest first; returns how many.
+@task(cache_policy=NO_CACHE)
+async def reconcile(deployment_id: UUID) -> int:
+    """Rows that do not say what has become of their runs are set right; returns how many."""
+    return await reconciliation.reconcile(store.current(), deployment_id)
 
-    The idempotency key names the run that failed, so that two ticks, or one that is repeated, start one run.
+
+@task(cache_policy=NO_CACHE)
+async def start_due(deployment: str, deployment_id: UUID, most_starts: int) -> int:
+    """Starts a run for failed users whose next attempt is due, oldest first, as long as few runs wait for a worker.
+
+    Returns how many were started.
     """
+    async with get_client() as prefect:
+        active = [run async for run in runs.active(prefect, deployment_id)]
+    busy = {runs.user_of(run) for run in active}
+    waiting = sum(run.state is not None and (run.state.is_scheduled() or run.state.is_pending()) for run in active)
     started = 0
-    async with store.connected() as users:
-        for user in await users.due(_STARTS_PER_TICK):
-            run = await arun_deployment(
-                deployment,
-                parameters=user["parameters"],
-                timeout=0,
-                idempotency_key=f"retry-of-{user['run_id']}",
-                as_subflow=False,
-            )
+    if waiting < most_starts:
+        for user in await store.current().take_due(most_starts - waiting, _LEASE):
+            if UUID(user["user_id"]) in busy:
+                continue
+            try:
+                request = PassRequest.model_validate(user["parameters"])
+            except ValidationError:
+                get_run_logger().error(
+                    "user %s: the parameters of the failed run are not those of a pass", user["user_id"]
+                )
+                continue
+            run = await runs.start_retry(deployment, request, user["run_id"])
             started += 1
             get_run_logger().info("attempt %d of user %s: flow run %s", user["attempts"] + 1, user["user_id"], run.id)
     return started
+
+
+@flow(name="retry-failed")
+async def retry_failed(deployment: str = "full-pass/full-pass", most_starts: int = 20) -> dict[str, int]:
+    """Sets rows right whose run ended without writing them, then starts the attempts that are due.
+
+    most_starts: how many runs may wait for a worker after this tick; 0: only set rows right.
+    Returns `{corrected, started}`.
+    """
+    async with get_client() as prefect:
+        deployment_id = (await prefect.read_deployment_by_name(deployment)).id
+    async with store.connected():
+        corrected = await reconcile(deployment_id)
+        started = await start_due(deployment, deployment_id, most_starts) if most_starts else 0
+    return {"corrected": corrected, "started": started}

@@ -5,10 +5,11 @@ import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel
 
-from flows import claude, spool, tokens
+from flows import replies, spool, tokens
 from flows.settings import ModelSettings
 
 RICHEST = 200  # conversations
@@ -92,15 +93,14 @@ class ProfileSections(BaseModel):
         return "\n\n".join(parts) + "\n"
 
 
-async def regenerate(chunks: Path, memory_md: str) -> ProfileSections:
+async def regenerate(user_id: UUID, chunks: Path, memory_md: str) -> ProfileSections:
     """The sections from MEMORY and the conversations with the most text."""
-    return await claude.current().ask(
+    return await replies.ask(
+        user_id,
         step="v2_regeneration",
         model=ModelSettings().memory_model,
         system=SYSTEM,
-        content="\n\n".join(
-            [claude.block("memory", memory_md), claude.block("conversations", _excerpts(chunks))],
-        ),
+        blocks={"memory": memory_md, "conversations": _excerpts(chunks)},
         reply=ProfileSections,
         max_tokens=_MAX_REPLY_TOKENS,
     )

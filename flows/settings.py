@@ -68,6 +68,8 @@ class StoreSettings(Environment):
     supabase_service_key: Secret
     #: Private bucket that the web app uploads exports to.
     storage_bucket: str = "imports"
+    #: How long a request waits for a database or a storage that does not answer, until it has failed.
+    supabase_patience_seconds: float = Field(default=150, ge=0)
 
 
 class ModelSettings(Environment):
@@ -124,6 +126,10 @@ class PassSettings(Environment):
     full_pass_max_attempts: int = Field(default=5, ge=1)
     #: Wait before the first retry of a failed user; doubles with each further one.
     full_pass_retry_minutes: float = Field(default=10, gt=0)
+    #: How long a run's own hooks have to write how it has ended, before retry-failed does.
+    full_pass_hook_seconds: float = Field(default=15, ge=0)
+    #: How long a run may take to start, until it counts as lost.
+    full_pass_start_minutes: float = Field(default=10, gt=0)
 
 
 class WebhookSettings(Environment):
@@ -132,6 +138,13 @@ class WebhookSettings(Environment):
     webhook_key: Secret
     full_pass_deployment: str = "full-pass/full-pass"
     storage_bucket: str = "imports"
+
+
+class ApplySettings(Environment):
+    """What is set on the Prefect server when the deployment is applied."""
+
+    #: After how long without a heartbeat a run counts as lost; heartbeats come every 30 seconds.
+    full_pass_silent_seconds: float = Field(default=90, ge=35)
 
 
 def check(*groups: type[Environment]) -> None:

@@ -4,35 +4,47 @@ Tasks hand each other paths and counts; the data itself stays in this folder, so
 export and nothing of the user's text goes to the Prefect server.
 """
 
+import fcntl
 import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
-
-_ABANDONED_SECONDS = 2 * 24 * 3600
 
 
 @contextmanager
 def folder(parent: Path, run_id: str) -> Iterator[Path]:
     """An empty folder for the run, readable by its owner only and removed at the end.
 
-    A run that is killed leaves its folder behind; those of two days ago and older are removed here.
+    A run that is killed leaves its folder behind; those whose run is no longer alive are removed here. Alive is who
+    holds the folder's lock, which ends with the process: no clock says so.
     """
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for old in parent.iterdir():
-        if old.is_dir() and old.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
-            shutil.rmtree(old, ignore_errors=True)
     path = parent / run_id
-    shutil.rmtree(path, ignore_errors=True)
-    path.mkdir(mode=0o700)
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
+    with ExitStack() as stack:
+        with (parent / ".lock").open("w") as all_folders:
+            fcntl.flock(all_folders, fcntl.LOCK_EX)
+            for other in parent.iterdir():
+                if other.is_dir() and _is_abandoned(other):
+                    shutil.rmtree(other, ignore_errors=True)
+            shutil.rmtree(path, ignore_errors=True)
+            path.mkdir(mode=0o700)
+            fcntl.flock(stack.enter_context((path / ".lock").open("w")), fcntl.LOCK_EX)
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_abandoned(folder: Path) -> bool:
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 @contextmanager

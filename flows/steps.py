@@ -9,10 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from prefect import get_run_logger
+from prefect.client.schemas.objects import FlowRun
+from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 
 from flows import store
-from flows.errors import FullPassError, StepFailed, describe, where
+from flows.errors import FullPassError, StepFailed, StoreError, describe, where
 
 #: Step → progress_percent at its start. Extraction is nearly all of the time, so it gets the widest range.
 STEPS = {
@@ -66,6 +68,14 @@ def run_id() -> str:
     return str(flow_run.get_id())
 
 
+def current_run() -> FlowRun:
+    """The Prefect flow run that is being executed, as it was when it began."""
+    context = FlowRunContext.get()
+    assert context is not None
+    assert context.flow_run is not None
+    return context.flow_run
+
+
 class Progress:
     """The progress of a long step within its range of percent, told at most every `every` seconds."""
 
@@ -79,6 +89,7 @@ class Progress:
         self._to = starts[starts.index(self._from) + 1]
 
     async def advance(self, by: int) -> None:
+        """Raises NotOwner when the run has lost the user: what it would still do is paid for in vain."""
         self._done += by
         if self._telling.locked() or time.monotonic() - self._told_at < self._every:
             return
@@ -87,7 +98,7 @@ class Progress:
             log(self._user_id, self._name, "progress", done=self._done, total=self._total)
             percent = self._from + (self._to - self._from) * self._done // max(self._total, 1)
             # Progress is for the eye: a database that does not answer now is told at the next step's boundary.
-            with contextlib.suppress(FullPassError):
+            with contextlib.suppress(StoreError):
                 await store.current().progress(self._user_id, run_id(), self._name, percent)
 
 

@@ -5,12 +5,12 @@ One class for what the flows need of it. Everything that changes more than one r
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple
 from urllib.parse import quote
 from uuid import UUID
 
@@ -18,18 +18,25 @@ import httpx
 from postgrest import APIError
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
+from flows import outages
 from flows.download import Download
 from flows.errors import ExportError, NotOwner, StoreError, UserNotFound
 from flows.settings import StoreSettings
 
-Result = TypeVar("Result")
-
 _PAGE = 1_000  # rows: what a Supabase project returns at most unless told otherwise
 _NOT_OWNER = "FP001"  # raised by full_pass_require_owner
-_RETRY_PAUSES = (0.5, 1, 2, 4, 8)  # seconds; bridges a restart of the database or of PostgREST
 _RETRIED_STATUS = {502, 503, 504, 520}
 
 _current: ContextVar["Store"] = ContextVar("store")
+
+
+class Failure(NamedTuple):
+    """What became of writing that a pass has failed."""
+
+    written: bool  # False: the run does not own the user, or its end has been written already
+    exhausted: bool  # it was the last attempt
+    attempts: int
+    error: str  # as it stands in the row
 
 
 class Store:
@@ -76,37 +83,46 @@ class Store:
 
     async def fail(
         self, user_id: UUID, run_id: str, error: str, *, retry_after: timedelta | None, max_attempts: int
-    ) -> bool:
+    ) -> Failure:
         """Sets the status failed, if `run_id` owns the user. `retry_after` None: not tried again by itself."""
-        return bool(
-            await self._rpc(
-                "full_pass_fail",
-                {
-                    "p_user_id": str(user_id),
-                    "p_run_id": run_id,
-                    "p_error": error,
-                    "p_retry_after": f"{retry_after.total_seconds()} seconds" if retry_after else None,
-                    "p_max_attempts": max_attempts,
-                },
-            )
+        answer = await self._rpc(
+            "full_pass_fail",
+            {
+                "p_user_id": str(user_id),
+                "p_run_id": run_id,
+                "p_error": error,
+                "p_retry_after": f"{retry_after.total_seconds()} seconds" if retry_after else None,
+                "p_max_attempts": max_attempts,
+            },
         )
+        return Failure(answer["failed"], answer["exhausted"], answer.get("attempts", 0), answer.get("error", ""))
 
-    async def due(self, limit: int) -> list[dict[str, Any]]:
-        """Failed users whose next try is due: `{user_id, run_id, attempts, parameters}`, oldest first."""
-        rows: list[dict[str, Any]] = await self._rpc("full_pass_due", {"p_limit": limit})
+    async def take_due(self, limit: int, lease: timedelta) -> list[dict[str, Any]]:
+        """Failed users whose next attempt is due: `{user_id, run_id, attempts, parameters}`, oldest first.
+
+        Whoever takes them has `lease` to start their runs; after that they are due again.
+        """
+        arguments = {"p_limit": limit, "p_lease": f"{lease.total_seconds()} seconds"}
+        rows: list[dict[str, Any]] = await self._rpc("full_pass_take_due", arguments)
         return rows
 
-    async def profile(self, user_id: UUID, columns: str) -> dict[str, Any] | None:
-        """The named columns of the user's row, or None."""
-        query = self._client.table("user_profiles").select(columns).eq("user_id", str(user_id)).limit(1)
+    async def processing(self) -> AsyncIterator[tuple[UUID, str | None]]:
+        """User and flow run of every row that says processing."""
+        columns, nobody = "user_id,full_pass_run_id", str(UUID(int=0))
+        async for row in self._pages("user_profiles", "user_id", columns, nobody, full_pass_status="processing"):
+            yield UUID(row["user_id"]), row["full_pass_run_id"]
+
+    async def profiles(self, user_ids: Iterable[UUID], columns: str) -> dict[UUID, dict[str, Any]]:
+        """The named columns (user_id is one) of the rows of some users; who has none is missing."""
+        query = self._client.table("user_profiles").select(columns).in_("user_id", [str(user) for user in user_ids])
         rows = (await self._reach(query.execute)).data
-        return rows[0] if rows else None
+        return {UUID(row["user_id"]): row for row in rows}
 
     # What a pass writes
 
     async def chunk_keys(self, user_id: UUID) -> AsyncIterator[str]:
         """The keys of the user's stored chunks, in order."""
-        async for row in self._by_chunk_key("conversation_chunks", "chunk_key", user_id=str(user_id)):
+        async for row in self._pages("conversation_chunks", "chunk_key", "chunk_key", user_id=str(user_id)):
             yield row["chunk_key"]
 
     async def save_chunks(self, user_id: UUID, run_id: str, chunks: list[dict[str, Any]]) -> int:
@@ -139,7 +155,7 @@ class Store:
     ) -> AsyncIterator[dict[str, Any]]:
         """The named columns (chunk_key is one) of what the model has answered so far, in the order of the keys."""
         asked = {"user_id": str(user_id), "prompt_version": prompt_version, "model": model}
-        async for row in self._by_chunk_key("chunk_facts", columns, **asked):
+        async for row in self._pages("chunk_facts", "chunk_key", columns, **asked):
             yield row
 
     async def pause(self, model: str, seconds: float) -> float:
@@ -177,6 +193,17 @@ class Store:
         rows: list[dict[str, Any]] = (await self._reach(query.execute)).data
         return rows
 
+    async def reply(self, user_id: UUID, request_key: str) -> Any:
+        """What a model has replied to a request since the last complete pass; None: nothing."""
+        query = self._client.table("model_replies").select("reply")
+        query = query.eq("user_id", str(user_id)).eq("request_key", request_key)
+        rows = (await self._reach(query.execute)).data
+        return rows[0]["reply"] if rows else None
+
+    async def save_reply(self, user_id: UUID, request_key: str, reply: Any) -> None:
+        arguments = {"p_user_id": str(user_id), "p_request_key": request_key, "p_reply": reply}
+        await self._rpc("full_pass_save_reply", arguments)
+
     async def save_memory(self, user_id: UUID, run_id: str, memory_md: str) -> None:
         await self._write("full_pass_save_memory", user_id, run_id, p_memory_md=memory_md)
 
@@ -200,19 +227,22 @@ class Store:
         name = object_name(storage_path, user_id, self._settings.storage_bucket)
         bucket = self._settings.storage_bucket
         url = f"{str(self._settings.supabase_url).rstrip('/')}/storage/v1/object/{bucket}/{quote(name)}"
+        patience = self._settings.supabase_patience_seconds
         # Not the storage client's download(): that one holds the whole object in memory.
-        return await Download(self._http, url, dict(self._client.options.headers), bucket).to(to)
+        return await Download(self._http, url, dict(self._client.options.headers), bucket, patience).to(to)
 
     # Requests
 
     async def _write(self, function: str, user_id: UUID, run_id: str, **arguments: Any) -> Any:
         return await self._rpc(function, {"p_user_id": str(user_id), "p_run_id": run_id, **arguments})
 
-    async def _by_chunk_key(self, table: str, columns: str, **equal: str) -> AsyncIterator[dict[str, Any]]:
-        """The rows whose columns equal the given values, page by page."""
-        after = ""
+    async def _pages(
+        self, table: str, key: str, columns: str, after: str = "", **equal: str
+    ) -> AsyncIterator[dict[str, Any]]:
+        """The rows whose columns equal the given values, in the order of the column `key`, page by page; without those
+        where it is null."""
         while True:
-            query = self._client.table(table).select(columns).gt("chunk_key", after).order("chunk_key").limit(_PAGE)
+            query = self._client.table(table).select(columns).gt(key, after).order(key).limit(_PAGE)
             for column, value in equal.items():
                 query = query.eq(column, value)
             rows = (await self._reach(query.execute)).data
@@ -220,14 +250,14 @@ class Store:
                 yield row
             if len(rows) < _PAGE:
                 return
-            after = rows[-1]["chunk_key"]
+            after = rows[-1][key]
 
     async def _rpc(self, function: str, arguments: dict[str, Any]) -> Any:
         """Every function may be called again with the same arguments, so a call without an answer is repeated."""
         return (await self._reach(self._client.rpc(function, arguments).execute)).data
 
     async def _reach(self, send: Callable[[], Any]) -> Any:
-        pauses = iter(_RETRY_PAUSES)
+        pauses = outages.pauses(self._settings.supabase_patience_seconds)
         while True:
             try:
                 return await send()
@@ -263,9 +293,14 @@ def object_name(storage_path: str, user_id: UUID, bucket: str) -> str:
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator[Store]:
-    """Makes a client for the tasks that run inside, found by `current()`."""
+async def connected(patience: float | None = None) -> AsyncIterator[Store]:
+    """Makes a client for the tasks that run inside, found by `current()`.
+
+    `patience`: seconds that a request waits for a Supabase that does not answer; None: as the setting says.
+    """
     settings = StoreSettings()
+    if patience is not None:
+        settings.supabase_patience_seconds = patience
     async with httpx.AsyncClient(timeout=httpx.Timeout(60, connect=10), follow_redirects=False) as http:
         client = await acreate_client(
             str(settings.supabase_url).rstrip("/"),
@@ -286,9 +321,12 @@ def current() -> Store:
 
 
 def _is_passing(error: APIError) -> bool:
-    # 08…, 53… and 57P…: connection lost, out of resources, shutting down. PGRST000-003: PostgREST has no database.
+    # 08…, 53… and 57…: connection lost, out of resources, shutting down or out of time. 40… and 55P03: another
+    # transaction was in the way. PGRST000-003: PostgREST has no database.
     code = str(error.code or "")
-    return code.startswith(("08", "53", "57P", "PGRST00")) or (code.isdigit() and int(code) in _RETRIED_STATUS)
+    if len(code) == 5:
+        return code.startswith(("08", "40", "53", "55P03", "57"))
+    return code.startswith("PGRST00") or (code.isdigit() and int(code) in _RETRIED_STATUS)
 
 
 def _refused(error: APIError) -> StoreError:

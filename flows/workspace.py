@@ -1,20 +1,23 @@
 """What a run needs while it works: the clients of Supabase and Claude, and a folder for its data."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
-from flows import claude, spool, store
+from flows import claude, spool, status, store
+from flows.errors import FullPassError, UserNotFound
 from flows.settings import ModelSettings, PassSettings, StoreSettings, check
-from flows.steps import log, run_id
+from flows.steps import current_run, log, run_id
 
 
 @asynccontextmanager
 async def workspace(user_id: UUID) -> AsyncIterator[Path]:
     """Opens the clients and gives the run's folder. What the calls cost is saved at the end, also of a failed run.
 
-    Raises SettingsError with every problem of the environment before anything is begun.
+    Raises SettingsError with every problem of the environment before anything is begun, StoreError when Supabase does
+    not answer.
     """
     check(StoreSettings, ModelSettings, PassSettings)
 
@@ -22,8 +25,16 @@ async def workspace(user_id: UUID) -> AsyncIterator[Path]:
         log(user_id, step, "retry", reason=reason, failures=failures)
 
     async with store.connected() as users, claude.connected(users.pause, on_retry) as model:
+        # The hook has done this, unless the database was away; who else has the user, the first step says.
+        with contextlib.suppress(UserNotFound):
+            await status.claim(users, current_run())
         with spool.folder(PassSettings().spool_dir, run_id()) as folder:
             try:
                 yield folder
-            finally:
-                await users.save_cost(user_id, run_id(), model.ledger.as_json())
+            except BaseException:
+                # The run's own error matters more than its figures, which are saved while it works, too.
+                with contextlib.suppress(FullPassError):
+                    async with store.connected(patience=0) as impatient:
+                        await impatient.save_cost(user_id, run_id(), model.ledger.as_json())
+                raise
+            await users.save_cost(user_id, run_id(), model.ledger.as_json())

@@ -2,7 +2,7 @@
 
 PUT    /_control   {"latency_seconds": 0.0, "faults": [{"kind": …, "schema"?, "contains"?, "status"?, "retry_after"?,
                    "times"?, "every"?}]}       replaces the behaviour
-GET    /_control   the counters
+GET    /_control   the counters; with ?contains=WORD also `about`: how many calls had a word like qx0001 in their prompt
 DELETE /_control   zeroes the counters
 GET    /_control/wait?schema=NAME&in_flight=N | &calls=N   answers when so many calls of that kind are being
                    answered, or have been; 408 after `timeout` seconds (30)
@@ -10,6 +10,7 @@ GET    /_control/wait?schema=NAME&in_flight=N | &calls=N   answers when so many 
 
 import asyncio
 import hashlib
+import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -21,6 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+_MARKER = re.compile(r"\bqx\d{4}\b")
 
 
 class Fault(BaseModel):
@@ -66,6 +69,7 @@ class Counters:
         self.input_tokens = self.output_tokens = 0
         self.batches = self.batched = 0
         self._prompts: Counter[bytes] = Counter()
+        self.about: Counter[str] = Counter()
         self._first = self._last = time.monotonic()
         self._seconds_in_flight = 0.0
 
@@ -75,6 +79,7 @@ class Counters:
         self._elapse()
         # By what was asked, not by its random tags: those differ from call to call.
         self._prompts[hashlib.blake2b(_without_tags(prompt).encode(), digest_size=16).digest()] += 1
+        self.about.update(set(_MARKER.findall(prompt)))
         self.in_flight[name] += 1
         for each, now in ((name, self.in_flight[name]), ("total", self.in_flight.total())):
             self.most_in_flight[each] = max(self.most_in_flight[each], now)
@@ -176,7 +181,10 @@ class Control:
         return Response(status_code=204)
 
     async def _get(self, request: Request) -> Response:
-        return JSONResponse(self._counters.as_json())
+        counters = self._counters.as_json()
+        if word := request.query_params.get("contains"):
+            counters["about"] = self._counters.about[word]
+        return JSONResponse(counters)
 
     async def _reset(self, request: Request) -> Response:
         self._counters = Counters()

@@ -17,7 +17,13 @@ _POOL_SIZE = 12
 
 Connection = Any  # asyncpg.Connection or the pool's proxy of one
 
-UNREACHABLE = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
+UNREACHABLE = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # the database takes no connections
+)
 
 
 class Sessions:

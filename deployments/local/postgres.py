@@ -142,6 +142,27 @@ class EmbeddedPostgres:
         """Makes the database if there is none of that name."""
         asyncio.run(self._create_database(name))
 
+    def close_database(self, name: str) -> None:
+        """Ends all connections to the database and takes no new ones, as a test of what happens then."""
+        self._allow_connections(name, False)
+
+    def open_database(self, name: str) -> None:
+        self._allow_connections(name, True)
+
+    def _allow_connections(self, name: str, allow: bool) -> None:
+        async def set_and_end() -> None:
+            connection = await asyncpg.connect(self.url("postgres"))
+            try:
+                quoted = await connection.fetchval("select quote_ident($1)", name)
+                await connection.execute(f"alter database {quoted} with allow_connections {allow}")
+                if not allow:
+                    sql = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1"
+                    await connection.execute(sql, name)
+            finally:
+                await connection.close()
+
+        asyncio.run(set_and_end())
+
     async def _create_database(self, name: str) -> None:
         connection = await asyncpg.connect(self.url("postgres"))
         try:

@@ -72,6 +72,10 @@ class Stack:
         return self.url("prefect") + "/api"
 
     @property
+    def database_name(self) -> str:
+        return _SUPABASE_DATABASE
+
+    @property
     def database_url(self) -> str:
         return self.postgres.url(_SUPABASE_DATABASE)
 
@@ -172,8 +176,9 @@ class Stack:
             environment={**self.environment, "MESSAGES_API_KEY": self.environment["ANTHROPIC_API_KEY"]},
         ).wait_until_listening("127.0.0.1", self.port("messages"))
 
-    def start_worker(self, name: str = "worker") -> None:
-        self._start_service(name, "-m", "prefect", "worker", "start", "--pool", WORK_POOL, "--name", name)
+    def start_worker(self, name: str = "worker", **environment: str) -> None:
+        arguments = ("-m", "prefect", "worker", "start", "--pool", WORK_POOL, "--name", name)
+        self._start_service(name, *arguments, environment={**self.environment, **environment})
 
     # Parts
 

@@ -1,23 +1,29 @@
 """The running service as its users see it: the web app over HTTP, the operator through Prefect's API."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 from unittest.mock import patch
 from uuid import UUID, uuid4
 
 import httpx
 import psutil
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.local import keys
 from deployments.local.demo import BUCKET
 from deployments.local.stack import Stack
 from flows.full_pass import full_pass
+from flows.retry_failed import retry_failed
 
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 _WAIT_SECONDS = 90
@@ -57,6 +63,16 @@ class FullPassService:
         self.supabase.post("/rest/v1/user_profiles", json=row).raise_for_status()
         return user_id
 
+    def patch(self, user_id: UUID, **columns: Any) -> None:
+        """Writes columns of the user's row."""
+        where = {"user_id": f"eq.{user_id}"}
+        self.supabase.patch("/rest/v1/user_profiles", params=where, json=columns).raise_for_status()
+
+    def due(self, user_id: UUID) -> None:
+        """Makes the next attempt of a failed user due."""
+        assert self.row(user_id)["full_pass_status"] == "failed"
+        self.patch(user_id, full_pass_next_retry_at="2026-01-01T00:00:00Z")
+
     def upload(self, user_id: UUID, content: bytes | list[Json], name: str = "export.json") -> str:
         """Puts an export into Storage; returns its storage path."""
         path = f"{user_id}/{name}"
@@ -95,11 +111,22 @@ class FullPassService:
 
     def run_here(self, user_id: UUID, storage_path: str, **settings: str) -> str:
         """The flow in this process, from start to end; returns the flow run's id."""
-        environment = {**self.stack.environment, **settings}
-        with patch.dict(os.environ, environment), temporary_settings({PREFECT_API_URL: self.stack.prefect_api}):
+        with self._environment(settings):
             run: Any = full_pass(user_id, storage_path, return_state=True)
             state = asyncio.run(run)
         return str(state.state_details.flow_run_id)
+
+    def tick(self, most_starts: int = 20, **settings: str) -> dict[str, int]:
+        """The scheduled flow in this process, from start to end; returns what it returns."""
+        with self._environment(settings):
+            return asyncio.run(retry_failed(most_starts=most_starts))
+
+    @contextlib.contextmanager
+    def _environment(self, settings: dict[str, str]) -> Iterator[None]:
+        """That of the stack's worker, with `settings` beside it."""
+        environment = {**self.stack.environment, **settings}
+        with patch.dict(os.environ, environment), temporary_settings({PREFECT_API_URL: self.stack.prefect_api}):
+            yield
 
     def calls(self, schema: str = "ChunkFacts") -> int:
         """How many calls of a kind the Messages API has answered since the counters were zeroed."""
@@ -122,38 +149,79 @@ class FullPassService:
     ) -> str:
         """What `prefect deployment run` does, with `settings` in the run's environment; returns the flow run's id."""
         found = self.prefect.get(f"/deployments/name/{deployment}").raise_for_status().json()
-        body = {"parameters": parameters, "job_variables": {"env": settings or {}}}
+        body: Json = {"parameters": parameters}
+        if settings:
+            # Replaces the deployment's own.
+            body["job_variables"] = {"env": {**found["job_variables"]["env"], **settings}}
         made = self.prefect.post(f"/deployments/{found['id']}/create_flow_run", json=body)
         return str(made.raise_for_status().json()["id"])
 
     def retry_failed(self) -> None:
-        """A tick of the schedule, from start to end: one that finds another at work is cancelled, and made again."""
+        """A tick as the schedule makes it: one that finds another at work is cancelled, and made again."""
         while (state := self.ended(self.start("retry-failed/retry-failed"))["state_type"]) == "CANCELLED":
             pass
         assert state == "COMPLETED"
 
-    def kill_run(self, run_id: str) -> None:
-        """SIGKILL to the process of a flow run."""
-        for process in psutil.Process(self.stack.services["worker"].pid).children(recursive=True):
-            try:
-                if process.environ().get("PREFECT__FLOW_RUN_ID") == run_id:
-                    process.kill()
-            except psutil.Error:  # it ended just now
-                continue
+    def kill_run(self, run_id: str, by: signal.Signals = signal.SIGKILL) -> None:
+        """Sends a signal to the process of a flow run."""
+        for process in self.processes(run_id):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(by)
+
+    def processes(self, run_id: str) -> list[psutil.Process]:
+        """Those that execute a flow run, also when its worker has gone; hooks of a dead run have others."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):  # it ended just now, or is another account's
+                if "prefect.engine" in process.cmdline() and process.environ().get("PREFECT__FLOW_RUN_ID") == run_id:
+                    found.append(process)
+        return found
+
+    def gone(self, run_id: str) -> None:
+        """Returns when no process of the run is left."""
+        self.wait(lambda: self.processes(run_id), lambda processes: not processes)
+
+    def cancel(self, run_id: str) -> None:
+        """What the button in the UI does."""
+        body = {"state": {"type": "CANCELLING"}}
+        self.prefect.post(f"/flow_runs/{run_id}/set_state", json=body).raise_for_status()
+
+    def retry(self, user_id: UUID) -> httpx.Response:
+        """What an operator asks of the receiver."""
+        return self.webhook.post("/retry-full-pass", json={"user_id": str(user_id)})
 
     def run(self, run_id: str) -> Json:
         return dict(self.prefect.get(f"/flow_runs/{run_id}").raise_for_status().json())
 
     def ended(self, run_id: str) -> Json:
         """The flow run once it is in a final state."""
-        return self._wait(lambda: self.run(run_id), lambda run: run["state_type"] in FINAL)
+        return self.wait(lambda: self.run(run_id), lambda run: run["state_type"] in FINAL)
 
     def settled(self, user_id: UUID, run_id: str) -> Json:
         """The user's row once it no longer says that this run is processing."""
-        return self._wait(
+        return self.wait(
             lambda: self.row(user_id),
             lambda row: row["full_pass_status"] != "processing" and row["full_pass_run_id"] == run_id,
         )
+
+    def succeeded(self, user_id: UUID) -> Json:
+        """The user's row once it says complete."""
+        return self.wait(lambda: self.row(user_id), lambda row: row["full_pass_status"] == "complete")
+
+    def prefect_cli(self, *arguments: str) -> str:
+        """What the `prefect` command prints."""
+        command = [sys.executable, "-m", "prefect", *arguments]
+        done = subprocess.run(command, env=self.stack.environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def notification_block(self, name: str, url: str) -> str:
+        """Makes a block that posts notifications to `url`; returns its id."""
+        with temporary_settings({PREFECT_API_URL: self.stack.prefect_api}):
+            block = CustomWebhookNotificationBlock(
+                name=name, url=url, json_data={"subject": "{{subject}}", "body": "{{body}}"}
+            )
+            return str(block.save(name, overwrite=True))
 
     def task_runs(self, run_id: str) -> list[Json]:
         body = {"flow_runs": {"id": {"any_": [run_id]}}, "limit": 200}
@@ -173,7 +241,7 @@ class FullPassService:
         def is_last(entry: Json) -> bool:
             return entry["task_run_id"] is None and entry["message"].startswith("Finished in state")
 
-        return [entry["message"] for entry in self._wait(read, lambda log: any(map(is_last, log)))]
+        return [entry["message"] for entry in self.wait(read, lambda log: any(map(is_last, log)))]
 
     def boundaries(self, run_id: str) -> list[tuple[str, str]]:
         """(step, status) of each `[FullPass]` line, in order."""
@@ -187,9 +255,9 @@ class FullPassService:
 
     def batch_remembered(self, user_id: UUID) -> None:
         """Returns when the user has a message batch that is remembered."""
-        self._wait(lambda: self.batches(user_id), bool)
+        self.wait(lambda: self.batches(user_id), bool)
 
-    def _wait(self, read: Callable[[], Found], reached: Callable[[Found], bool]) -> Found:
+    def wait(self, read: Callable[[], Found], reached: Callable[[Found], bool]) -> Found:
         deadline = time.monotonic() + _WAIT_SECONDS
         while True:
             found = read()

@@ -32,8 +32,19 @@ def test_the_deployments_and_the_schedule_are_on_the_server(service):
     for name in ("full-pass/full-pass", "retry-failed/retry-failed"):
         deployment = service.prefect.get(f"/deployments/name/{name}").raise_for_status().json()
         assert deployment["work_pool_name"] == "full-pass"
-        schedules = [schedule["schedule"]["cron"] for schedule in deployment["schedules"]]
-        assert schedules == ([] if name.startswith("full-pass") else ["*/10 * * * *"])
+        schedules = {each["schedule"]["cron"]: each["parameters"] for each in deployment["schedules"]}
+        every = {"*/10 * * * *": {}, "2-59/10,4-59/10,7-59/10 * * * *": {"most_starts": 0}}
+        assert schedules == ({} if name.startswith("full-pass") else every)
+        assert int(deployment["job_variables"]["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]) == 30
+
+
+def test_the_automation_that_ends_silent_runs_follows_its_setting(service, stack):
+    for seconds in (120, 40):
+        stack.apply(FULL_PASS_SILENT_SECONDS=str(seconds))
+        named = {"automations": {"name": {"any_": ["full-pass-crash-silent-runs"]}}}
+        (automation,) = service.prefect.post("/automations/filter", json=named).raise_for_status().json()
+        assert automation["enabled"]
+        assert automation["trigger"]["within"] == seconds
 
 
 def test_what_is_installed_is_what_the_requirements_pin():

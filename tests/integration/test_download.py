@@ -55,8 +55,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
-    monkeypatch.setattr(download, "_PAUSES", (0.01, 0.01))
+def storage() -> Iterator[Storage]:
     with Storage() as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
@@ -67,7 +66,7 @@ def fetch(storage: Storage, path: Path) -> int:
     async def run() -> int:
         async with httpx.AsyncClient() as http:
             url = f"http://127.0.0.1:{storage.server_address[1]}/object"
-            return await download.Download(http, url, {}, "imports").to(path)
+            return await download.Download(http, url, {}, "imports", patience=1).to(path)
 
     return asyncio.run(run())
 

@@ -38,7 +38,7 @@ def test_a_key_of_a_lesser_role_is_said_to_be_the_wrong_one(service, monkeypatch
 
 def test_a_supabase_that_does_not_answer_is_said_to_be_unreachable(monkeypatch):
     port = Port(0)
-    monkeypatch.setattr(store, "_RETRY_PAUSES", (0.01,))
+    monkeypatch.setenv("SUPABASE_PATIENCE_SECONDS", "0.1")
     with pytest.raises(StoreError, match="SUPABASE_URL"):
         ask(monkeypatch, f"http://127.0.0.1:{port.number}", keys.mint_key("s" * 32, "service_role"))
     port.release()

@@ -106,4 +106,5 @@ def test_without_its_key_the_receiver_does_not_start_and_says_what_to_set():
     )
     assert started.returncode == 1
     assert started.stderr.startswith("WEBHOOK_KEY: is missing (")
+    assert "SUPABASE_URL: is missing (" in started.stderr
     assert started.stderr.count("\n") == 1

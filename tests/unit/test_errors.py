@@ -1,10 +1,12 @@
+import errno
+import os
 import pickle
 
 import postgrest
 import pytest
 from pydantic import BaseModel
 
-from flows.errors import ExportError, InvalidReply, StepFailed, describe
+from flows.errors import ExportError, InvalidReply, StepFailed, describe, told
 
 
 class Model(BaseModel):
@@ -38,3 +40,30 @@ def test_what_libraries_quote_of_the_users_text_is_left_out():
 def test_an_error_survives_being_pickled():
     error = pickle.loads(pickle.dumps(StepFailed("save_memory", ExportError("no"))))
     assert (str(error), error.step, error.permanent) == ("step=save_memory: ExportError: no", "save_memory", True)
+
+
+def test_an_error_is_read_back_out_of_what_prefect_keeps_of_it():
+    step = "step=extract_facts: BudgetReached: $1.0000 are spent\nand more"
+    assert told(f"Flow run encountered an exception: StepFailed: {step}") == (step, "BudgetReached", True)
+    assert told("Flow run encountered an exception: SettingsError: SUPABASE_URL: is missing (set it)") == (
+        "SettingsError: SUPABASE_URL: is missing (set it)",
+        "SettingsError",
+        True,
+    )
+    assert (
+        told("Flow run encountered an exception: StepFailed: step=save_chunks: KeyError: unexpected").permanent is False
+    )
+
+
+@pytest.mark.parametrize(
+    "message", [None, "", "Flow run encountered an exception: ValueError: private words", "Traceback: private words"]
+)
+def test_of_an_error_that_is_not_ours_only_the_type_is_read(message):
+    error = told(message)
+    assert "private words" not in error.text
+    assert error.text.endswith(": unexpected; the flow run's log shows where")
+    assert not error.permanent
+
+
+def test_a_full_disk_says_where_to_make_room():
+    assert "make room below SPOOL_DIR" in describe(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))

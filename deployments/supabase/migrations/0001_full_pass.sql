@@ -32,6 +32,10 @@ create index if not exists user_profiles_full_pass_retry
     on public.user_profiles (full_pass_next_retry_at)
     where full_pass_status = 'failed' and full_pass_next_retry_at is not null;
 
+create index if not exists user_profiles_full_pass_processing
+    on public.user_profiles (user_id)
+    where full_pass_status = 'processing';
+
 create table if not exists public.conversation_chunks (
     id uuid primary key default gen_random_uuid(),
     user_id uuid not null
@@ -84,6 +88,16 @@ create table if not exists public.extraction_batches (
 
 create index if not exists extraction_batches_user on public.extraction_batches (user_id);
 
+-- What a model replied after extraction, until the pass is complete: a retry of the run does not ask again.
+create table if not exists public.model_replies (
+    user_id uuid not null,
+    -- A hash of the model, the prompt and the shape of the reply.
+    request_key text not null,
+    reply jsonb not null,
+    created_at timestamptz not null default now(),
+    primary key (user_id, request_key)
+);
+
 -- Until when no run may call a model, because the API has asked for less.
 create table if not exists public.model_pauses (
     model text primary key,
@@ -92,13 +106,14 @@ create table if not exists public.model_pauses (
 
 -- What a Supabase project grants by default, said for projects that have changed it.
 grant select, insert, update, delete on public.user_profiles, public.conversation_chunks, public.chunk_facts,
-    public.extraction_batches, public.model_pauses to service_role;
+    public.extraction_batches, public.model_replies, public.model_pauses to service_role;
 grant select on public.user_profiles, public.conversation_chunks, public.chunk_facts to authenticated;
 
 alter table public.user_profiles enable row level security;
 alter table public.conversation_chunks enable row level security;
 alter table public.chunk_facts enable row level security;
 alter table public.extraction_batches enable row level security;
+alter table public.model_replies enable row level security;
 alter table public.model_pauses enable row level security;
 
 drop policy if exists "full pass: users read their own profile" on public.user_profiles;
