@@ -3,7 +3,7 @@
 A hook fails when the database is away, and does not run at all when the machine of the run is lost. So the scheduled
 flow compares: a row says processing and its run has ended; a run has failed before it could claim its user; a run was
 handed to a worker and never began. A run that is silent while it is said to be running is ended by an automation
-(deployments.automations) that looks at its heartbeats; then it is found here.
+(deployments/automations) that looks at its heartbeats; then it is found here.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterEndTime, 
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled, Crashed
 
-from flows import runs, status, steps
+from flows import runs, status, steps, turns
 from flows.errors import NotOwner, UserNotFound, told
 from flows.settings import PassSettings
 from flows.store import Store
@@ -42,15 +42,17 @@ class Wrong:
 
 
 async def reconcile(users: Store, deployment_id: UUID) -> int:
-    """Sets every wrong row right; returns how many there were."""
+    """Sets every wrong row right, and slots of the extraction that nobody has any more; returns how many rows."""
     async with get_client() as prefect:
         now = await _now(prefect)
         await _end_what_never_began(prefect, deployment_id, now)
-        wrong = await _wrong(prefect, users, deployment_id, now)
-        if not wrong:
+        wrong, lost = await _wrong(prefect, users, deployment_id, now), await turns.lost_slots(prefect)
+        if not wrong and not lost:
             return 0
         # The run's own hooks may be about to write, and know more.
         await asyncio.sleep(PassSettings().full_pass_hook_seconds)
+        if still_lost := min(lost, await turns.lost_slots(prefect)):
+            await turns.give_back(prefect, still_lost)
         still = {row.run_id for row in await _wrong(prefect, users, deployment_id, now)}
         wrong = [row for row in wrong if row.run_id in still]
         for row in wrong:
@@ -71,7 +73,7 @@ async def _wrong(prefect: PrefectClient, users: Store, deployment_id: UUID, now:
 
 async def _over(prefect: PrefectClient, users: Store) -> list[Wrong]:
     """Rows that say processing while their run has ended."""
-    owners = [(user_id, run_id or "") async for user_id, run_id in users.processing()]
+    owners = [owner async for owner in users.processing()]
     known = await _runs(prefect, (run_id for _, run_id in owners))
     return [
         Wrong(user_id, run_id, known.get(run_id))

@@ -3,15 +3,37 @@
 from datetime import timedelta
 from uuid import UUID
 
-from prefect import flow, get_client, get_run_logger, task
+from prefect import State, flow, get_client, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.states import Cancelled
 from pydantic import ValidationError
 
 from flows import reconciliation, runs, store
 from flows.runs import PassRequest
+from flows.steps import run_id
 
 #: Until a run has begun or this is over, no other tick takes the user.
 _LEASE = timedelta(minutes=10)
+
+
+async def _is_overtaking(prefect: PrefectClient) -> bool:
+    """Whether another run of this flow began before this one and has not ended."""
+    running = await prefect.read_flow_runs(
+        flow_filter=FlowFilter(name=FlowFilterName(any_=["retry-failed"])),
+        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))),
+    )
+    began = {str(run.id): (run.state.timestamp, str(run.id)) for run in running if run.state is not None}
+    mine = began.get(run_id())
+    return mine is not None and min(began.values()) < mine
 
 
 @task(cache_policy=NO_CACHE)
@@ -49,13 +71,16 @@ async def start_due(deployment: str, deployment_id: UUID, most_starts: int) -> i
 
 
 @flow(name="retry-failed")
-async def retry_failed(deployment: str = "full-pass/full-pass", most_starts: int = 20) -> dict[str, int]:
+async def retry_failed(deployment: str = "full-pass/full-pass", most_starts: int = 20) -> dict[str, int] | State[None]:
     """Sets rows right whose run ended without writing them, then starts the attempts that are due.
 
     most_starts: how many runs may wait for a worker after this tick; 0: only set rows right.
-    Returns `{corrected, started}`.
+    Returns `{corrected, started}`. A tick that finds an earlier one at work ends Cancelled.
     """
     async with get_client() as prefect:
+        # Not a limit of the deployment: a tick that a worker took and lost would hold its only slot for ever.
+        if await _is_overtaking(prefect):
+            return Cancelled(message="an earlier tick is at work")
         deployment_id = (await prefect.read_deployment_by_name(deployment)).id
     async with store.connected():
         corrected = await reconcile(deployment_id)

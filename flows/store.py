@@ -25,7 +25,6 @@ from flows.settings import StoreSettings
 
 _PAGE = 1_000  # rows: what a Supabase project returns at most unless told otherwise
 _NOT_OWNER = "FP001"  # raised by full_pass_require_owner
-_RETRIED_STATUS = {502, 503, 504, 520}
 
 _current: ContextVar["Store"] = ContextVar("store")
 
@@ -106,11 +105,11 @@ class Store:
         rows: list[dict[str, Any]] = await self._rpc("full_pass_take_due", arguments)
         return rows
 
-    async def processing(self) -> AsyncIterator[tuple[UUID, str | None]]:
-        """User and flow run of every row that says processing."""
+    async def processing(self) -> AsyncIterator[tuple[UUID, str]]:
+        """User and flow run of every row that says processing; "" for a row that names none, as older systems left."""
         columns, nobody = "user_id,full_pass_run_id", str(UUID(int=0))
         async for row in self._pages("user_profiles", "user_id", columns, nobody, full_pass_status="processing"):
-            yield UUID(row["user_id"]), row["full_pass_run_id"]
+            yield UUID(row["user_id"]), row["full_pass_run_id"] or ""
 
     async def profiles(self, user_ids: Iterable[UUID], columns: str) -> dict[UUID, dict[str, Any]]:
         """The named columns (user_id is one) of the rows of some users; who has none is missing."""
@@ -322,11 +321,11 @@ def current() -> Store:
 
 def _is_passing(error: APIError) -> bool:
     # 08…, 53… and 57…: connection lost, out of resources, shutting down or out of time. 40… and 55P03: another
-    # transaction was in the way. PGRST000-003: PostgREST has no database.
+    # transaction was in the way. PGRST000-003: PostgREST has no database. A status alone: what is before it failed.
     code = str(error.code or "")
     if len(code) == 5:
         return code.startswith(("08", "40", "53", "55P03", "57"))
-    return code.startswith("PGRST00") or (code.isdigit() and int(code) in _RETRIED_STATUS)
+    return code.startswith("PGRST00") or (code.isdigit() and (int(code) == 429 or int(code) >= 500))
 
 
 def _refused(error: APIError) -> StoreError:

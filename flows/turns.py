@@ -23,6 +23,7 @@ from prefect.client.schemas.filters import (
     TaskRunFilterName,
     TaskRunFilterState,
     TaskRunFilterStateType,
+    TaskRunFilterTags,
 )
 from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
@@ -34,6 +35,9 @@ TAG = "extraction"
 _LOOK_SECONDS = 3.0  # how often the server is asked for the limit and for who else extracts
 _ROTATE_SECONDS = 30  # how long those who got one slot more than others keep it
 _MOST_RUNS = 200
+
+_RUNNING_FLOWS = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING])))
+_RUNNING_TASKS = TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.RUNNING]))
 
 
 class Turns:
@@ -98,13 +102,8 @@ class Turns:
             except ObjectNotFound:  # not applied: nothing else holds, so the setting does
                 limit = fact_extraction_concurrency()
             runs = await prefect.read_task_runs(
-                flow_run_filter=FlowRunFilter(
-                    state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))
-                ),
-                task_run_filter=TaskRunFilter(
-                    name=TaskRunFilterName(like_="extract_facts"),
-                    state=TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.RUNNING])),
-                ),
+                flow_run_filter=_RUNNING_FLOWS,
+                task_run_filter=TaskRunFilter(name=TaskRunFilterName(like_="extract_facts"), state=_RUNNING_TASKS),
                 limit=_MOST_RUNS,
             )
         except (httpx.HTTPError, PrefectHTTPStatusError):
@@ -121,6 +120,30 @@ def share(limit: int, runs: list[str], mine: str, now: float) -> int:
     each, rest = divmod(limit, len(runs))
     place = (runs.index(mine) - int(now // _ROTATE_SECONDS)) % len(runs)
     return each + (place < rest)
+
+
+async def lost_slots(prefect: PrefectClient) -> int:
+    """How many slots nobody has, though the server counts them as taken.
+
+    It counts slots apart from the leases on them, and leases that it keeps in memory are gone when it is killed: then
+    nobody is left to give those slots back, and nobody would extract again.
+    """
+    try:
+        taken = (await prefect.read_global_concurrency_limit_by_name(f"tag:{TAG}")).active_slots
+        holders = (await prefect.read_concurrency_limit_by_tag(TAG)).active_slots
+    except ObjectNotFound:
+        return 0
+    running = await prefect.read_task_runs(
+        flow_run_filter=_RUNNING_FLOWS,
+        task_run_filter=TaskRunFilter(tags=TaskRunFilterTags(all_=[TAG]), state=_RUNNING_TASKS),
+        limit=_MOST_RUNS,
+    )
+    # Who has lost the lease may still be calling.
+    return max(taken - max(len(holders), len(running)), 0)
+
+
+async def give_back(prefect: PrefectClient, slots: int) -> None:
+    await prefect.release_concurrency_slots([f"tag:{TAG}"], slots, occupancy_seconds=1.0)  # more than 0 is asked for
 
 
 async def release(flow_run_id: UUID) -> None:

@@ -1,5 +1,6 @@
 """What a run needs while it works: the clients of Supabase and Claude, and a folder for its data."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,8 @@ from flows import claude, spool, status, store
 from flows.errors import FullPassError, UserNotFound
 from flows.settings import ModelSettings, PassSettings, StoreSettings, check
 from flows.steps import current_run, log, run_id
+
+_LAST_SECONDS = 5  # for the figures of a run that is ending; it may have been told to go
 
 
 @asynccontextmanager
@@ -33,8 +36,8 @@ async def workspace(user_id: UUID) -> AsyncIterator[Path]:
                 yield folder
             except BaseException:
                 # The run's own error matters more than its figures, which are saved while it works, too.
-                with contextlib.suppress(FullPassError):
-                    async with store.connected(patience=0) as impatient:
+                with contextlib.suppress(FullPassError, TimeoutError):
+                    async with asyncio.timeout(_LAST_SECONDS), store.connected(patience=0) as impatient:
                         await impatient.save_cost(user_id, run_id(), model.ledger.as_json())
                 raise
             await users.save_cost(user_id, run_id(), model.ledger.as_json())

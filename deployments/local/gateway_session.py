@@ -20,6 +20,7 @@ Connection = Any  # asyncpg.Connection or the pool's proxy of one
 UNREACHABLE = (
     OSError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the connection was cut while a statement was being cancelled
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.ObjectNotInPrerequisiteStateError,  # the database takes no connections

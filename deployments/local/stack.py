@@ -221,6 +221,8 @@ class Stack:
             **self.environment,
             "PREFECT_API_DATABASE_CONNECTION_URL": self.postgres.sqlalchemy_url(_PREFECT_DATABASE),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            # Leases in memory, the default, are lost with the server, and their slots with them.
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
             # A task run that waits for a slot of the tag asks again this often; the default of 30 s leaves slots idle.
             "PREFECT_SERVER_TASKS_TAG_CONCURRENCY_SLOT_WAIT_SECONDS": "1",
         }

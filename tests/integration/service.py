@@ -119,7 +119,8 @@ class FullPassService:
     def tick(self, most_starts: int = 20, **settings: str) -> dict[str, int]:
         """The scheduled flow in this process, from start to end; returns what it returns."""
         with self._environment(settings):
-            return asyncio.run(retry_failed(most_starts=most_starts))
+            run: Any = retry_failed(most_starts=most_starts)
+            return dict(asyncio.run(run))
 
     @contextlib.contextmanager
     def _environment(self, settings: dict[str, str]) -> Iterator[None]:

@@ -163,6 +163,16 @@ def test_a_row_of_a_run_that_prefect_does_not_know_is_set_right(service):
     assert service.row(user_id)["full_pass_error"].startswith("step=extract_facts: Crashed: ")
 
 
+def test_a_row_that_an_older_system_has_left_processing_is_set_right(service):
+    user_id = service.new_user(full_pass_status="processing")
+    service.tick()
+    row = service.row(user_id)
+    assert row["full_pass_status"] == "failed"
+    assert row["full_pass_error"].startswith("step=download_conversations: Crashed: ")
+    assert row["full_pass_error"].endswith(" (not tried again by itself: deliver the export again)")
+    assert row["full_pass_next_retry_at"] is None
+
+
 def test_a_row_of_a_run_that_lives_is_left_alone(service):
     user_id = service.new_user()
     run_id = made(service, "RUNNING", user_id=str(user_id), storage_path=f"imports/{user_id}/x.zip")
@@ -221,6 +231,40 @@ def test_a_run_that_has_lost_its_user_stops_in_the_middle_of_extraction(service)
     assert "step=extract_facts: NotOwner: " in run["state"]["message"]
     assert service.calls() < 60
     assert service.row(user_id)["full_pass_run_id"] == claim["p_run_id"]
+
+
+def test_slots_that_nobody_has_any_more_are_given_back(service):
+    """What a server with its leases in memory is left with when it has been killed."""
+    taken = {"names": ["tag:extraction"], "slots": 3}
+    service.prefect.post("/v2/concurrency_limits/increment", json=taken).raise_for_status()
+    user_id = service.new_user()
+    service.start(user_id=str(user_id), storage_path=service.upload(user_id, simple_export("I like tea.")))
+    service.wait(lambda: service.row(user_id), lambda row: row["import_stage"] == "extract_facts")
+    assert service.calls() == 0
+    service.tick()
+    service.succeeded(user_id)
+    limit = service.prefect.get("/v2/concurrency_limits/tag:extraction").json()
+    assert limit["active_slots"] == 0
+
+
+def test_slots_that_are_in_use_are_not_given_back(service):
+    service.messages.put("/_control", json={"latency_seconds": 0.3}).raise_for_status()
+    user_id = service.new_user()
+    service.start(user_id=str(user_id), storage_path=service.upload(user_id, export_of(60)))
+    service.messages.get("/_control/wait", params={"schema": "ChunkFacts", "in_flight": 3}).raise_for_status()
+    service.tick()
+    service.succeeded(user_id)
+    assert service.messages.get("/_control").json()["in_flight"]["max_by_schema"]["ChunkFacts"] == 3
+
+
+def test_a_tick_does_not_overtake_another(service):
+    found = service.prefect.get("/deployments/name/retry-failed/retry-failed").json()
+    running = {"state": {"type": "RUNNING"}}
+    other = service.prefect.post(f"/deployments/{found['id']}/create_flow_run", json=running).json()["id"]
+    tick = service.ended(service.start("retry-failed/retry-failed"))
+    assert (tick["state_type"], tick["state"]["message"]) == ("CANCELLED", "an earlier tick is at work")
+    becomes(service, other, "CRASHED")
+    assert service.ended(service.start("retry-failed/retry-failed"))["state_type"] == "COMPLETED"
 
 
 # The last attempt

@@ -231,10 +231,10 @@ begin
         where user_id = p_user_id and full_pass_run_id = p_run_id and full_pass_status = 'complete');
 end $$;
 
--- Only the owner may fail its own pass, once. An error that does not name its step (the process died) gets the step
--- that the row was at; each gets at its end what will come of it. p_retry_after: the wait before the second attempt;
--- null when trying again is of no use. It doubles with each further one up to a day, and is a fifth longer or shorter
--- by chance, so that users who failed together do not come back together.
+-- Only the owner may fail its own pass, once; '' is the owner of a row that names none. An error that does not name its
+-- step (the process died) gets the step that the row was at; each gets at its end what will come of it. p_retry_after:
+-- the wait before the second attempt; null when trying again is of no use. It doubles with each further one up to a
+-- day, and is a fifth longer or shorter by chance, so that users who failed together do not come back together.
 -- Returns {"failed": bool, "attempts": int, "exhausted": bool, "error": text}: whether the row was changed, and whether
 -- this was the last of p_max_attempts.
 drop function if exists public.full_pass_fail(uuid, text, text, interval, integer);  -- it returned a boolean once
@@ -248,14 +248,18 @@ declare
     v_outlook text;
     v_error text;
 begin
-    select full_pass_attempts as attempts, import_stage into v_row from public.user_profiles
-        where user_id = p_user_id and full_pass_run_id = p_run_id and full_pass_status = 'processing' for update;
+    select full_pass_attempts as attempts, import_stage, full_pass_parameters into v_row from public.user_profiles
+        where user_id = p_user_id and coalesce(full_pass_run_id, '') = p_run_id and full_pass_status = 'processing'
+        for update;
     if not found then
         return jsonb_build_object('failed', false, 'exhausted', false);
     end if;
-    v_exhausted := p_retry_after is not null and v_row.attempts >= p_max_attempts;
+    v_exhausted := p_retry_after is not null and v_row.full_pass_parameters is not null
+        and v_row.attempts >= p_max_attempts;
     if p_retry_after is null then
         v_outlook := 'permanent: not tried again by itself';
+    elsif v_row.full_pass_parameters is null then
+        v_outlook := 'not tried again by itself: deliver the export again';
     elsif v_exhausted then
         v_outlook := format('attempt %s of %s: not tried again by itself',
             v_row.attempts, greatest(v_row.attempts, p_max_attempts));  -- more when started by hand
