@@ -337,6 +337,8 @@ def _refused(error: APIError) -> StoreError:
         return StoreError(
             "the database lacks the full pass's tables or functions; apply deployments/supabase/migrations"
         )
+    if _is_passing(error):
+        return StoreError(f"the database does not answer (code {error.code}); see the status of the Supabase project")
     return StoreError(f"the database refused the request with code {error.code}")
 
 

@@ -233,6 +233,7 @@ def disk_full(suite: Suite, step: str, room: str) -> None:
             began = time.monotonic()
             row = suite.service.settled(each.user_id, each.run_id)
         finally:
+            suite.service.gone(each.run_id)
             subprocess.run(["umount", folder], check=True)
     assert row["full_pass_error"].startswith(f"step={step}: OSError: No space left on device; make room"), row
     said, true_after = f"failed {row['full_pass_error']}", time.monotonic() - began

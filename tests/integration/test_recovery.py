@@ -353,6 +353,17 @@ def test_a_retry_needs_the_key_a_user_and_something_to_retry(service):
     assert "deliver the export again" in answer.json()["error"]
 
 
+def test_a_retry_while_the_database_is_away_is_503_and_says_what_to_check(service, stack):
+    user_id = service.new_user(full_pass_status="failed")
+    stack.postgres.close_database(stack.database_name)
+    try:
+        answer = service.retry(user_id)
+    finally:
+        stack.postgres.open_database(stack.database_name)
+    assert answer.status_code == 503
+    assert "the database does not answer" in answer.json()["error"]
+
+
 def test_a_tick_starts_no_more_runs_than_may_wait(service):
     users = [service.new_user() for _ in range(3)]
     for user_id in users:
