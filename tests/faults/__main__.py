@@ -33,9 +33,9 @@ def main() -> None:
                     continue
                 try:
                     scenario()
-                except AssertionError as error:
+                except Exception as error:  # the other faults still have something to tell
                     traceback.print_exc()
-                    suite.failures.append(f"{title}: {error}")
+                    suite.failures.append(f"{title}: {error!r}")
     print("\n".join(suite.failures) or "nothing lost, nothing doubled, no call repeated that was not in flight")
     assert not suite.failures
 

@@ -176,7 +176,7 @@ def during_extraction(suite: Suite, name: str, harm: Callable[[Suite, Pass], Non
     suite.passes.start([each])
     suite.passes.until(lambda: suite.passes.asked(each) >= 12)
     harm(suite, each)
-    in_flight = suite.service.messages.get("/_control").json()["in_flight"]["now"]
+    in_flight = suite.passes.in_flight()
     began = time.monotonic()
     mend()
     suite.passes.behave()
