@@ -1,8 +1,8 @@
 """Applies the deployment to the Prefect server at PREFECT_API_URL: `python -m deployments.apply`.
 
-Makes the work pool and the automation that ends silent runs, sets the limit of the tag `extraction` to
+Makes the work pool and the automations that end silent and lost runs, sets the limit of the tag `extraction` to
 FACT_EXTRACTION_CONCURRENCY, and deploys what prefect.yaml names. May be run any number of times; run it again whenever
-FACT_EXTRACTION_CONCURRENCY or FULL_PASS_SILENT_SECONDS changes.
+FACT_EXTRACTION_CONCURRENCY, FULL_PASS_SILENT_SECONDS or FULL_PASS_START_MINUTES changes.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import yaml
 from prefect import get_client
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.events.schemas.automations import AutomationCore, EventTrigger
 from prefect.exceptions import ObjectAlreadyExists
@@ -25,30 +26,41 @@ from flows.turns import TAG
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK_POOL = "full-pass"
+UPKEEP_QUEUE = "upkeep"  # of retry-failed, see prefect.yaml
 
 
 async def prepare_server() -> int:
-    """Makes the work pool and the automation, and sets the tag's limit, which it returns."""
-    limit = fact_extraction_concurrency()
-    automation = _crash_silent_runs(ApplySettings().full_pass_silent_seconds)
+    """Makes the work pool, its queue and the automations, and sets the tag's limit, which it returns."""
+    limit, settings = fact_extraction_concurrency(), ApplySettings()
     async with get_client() as prefect:
         with contextlib.suppress(ObjectAlreadyExists):
             await prefect.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
         await prefect.create_concurrency_limit(tag=TAG, concurrency_limit=limit)
-        known = await prefect.read_automations_by_name(automation.name)
-        if known:
-            await prefect.update_automation(known[0].id, automation)
-        else:
-            await prefect.create_automation(automation)
+        await _limit_upkeep(prefect)
+        await _automate(prefect, "crash_silent_runs.yaml", timedelta(seconds=settings.full_pass_silent_seconds))
+        await _automate(prefect, "crash_lost_runs.yaml", timedelta(minutes=settings.full_pass_start_minutes))
     return limit
 
 
-def _crash_silent_runs(seconds: float) -> AutomationCore:
-    text = (ROOT / "deployments" / "automations" / "crash_silent_runs.yaml").read_text(encoding="utf-8")
+async def _limit_upkeep(prefect: PrefectClient) -> None:
+    """One tick at a time: those that were due while no worker was there would all start together."""
+    try:
+        await prefect.create_work_queue(UPKEEP_QUEUE, work_pool_name=WORK_POOL, concurrency_limit=1)
+    except ObjectAlreadyExists:
+        queue = await prefect.read_work_queue_by_name(UPKEEP_QUEUE, work_pool_name=WORK_POOL)
+        await prefect.update_work_queue(queue.id, concurrency_limit=1)
+
+
+async def _automate(prefect: PrefectClient, file: str, within: timedelta) -> None:
+    text = (ROOT / "deployments" / "automations" / file).read_text(encoding="utf-8")
     automation = AutomationCore.model_validate(yaml.safe_load(text))
     assert isinstance(automation.trigger, EventTrigger)
-    automation.trigger.within = timedelta(seconds=seconds)
-    return automation
+    automation.trigger.within = within
+    known = await prefect.read_automations_by_name(automation.name)
+    if known:
+        await prefect.update_automation(known[0].id, automation)
+    else:
+        await prefect.create_automation(automation)
 
 
 def main() -> int:

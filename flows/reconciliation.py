@@ -1,9 +1,8 @@
 """What no hook has written: rows that do not say what Prefect knows of their runs are set right.
 
 A hook fails when the database is away, and does not run at all when the machine of the run is lost. So the scheduled
-flow compares: a row says processing and its run has ended; a run has failed before it could claim its user; a run was
-handed to a worker and never began. A run that is silent while it is said to be running is ended by an automation
-(deployments/automations) that looks at its heartbeats; then it is found here.
+flow compares: a row says processing and its run has ended; a run has ended before it could claim its user. A run that
+is silent, or that a worker took and never began, is ended by automations (deployments/automations) and then found here.
 """
 
 import asyncio
@@ -18,9 +17,9 @@ from prefect import State, get_client
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterEndTime, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.states import Cancelled, Crashed
+from prefect.states import Cancelled
 
-from flows import runs, status, steps, turns
+from flows import runs, status, turns
 from flows.errors import NotOwner, UserNotFound, told
 from flows.settings import PassSettings
 from flows.store import Store
@@ -44,31 +43,22 @@ class Wrong:
 async def reconcile(users: Store, deployment_id: UUID) -> int:
     """Sets every wrong row right, and slots of the extraction that nobody has any more; returns how many rows."""
     async with get_client() as prefect:
-        now = await _now(prefect)
-        await _end_what_never_began(prefect, deployment_id, now)
-        wrong, lost = await _wrong(prefect, users, deployment_id, now), await turns.lost_slots(prefect)
+        wrong, lost = await _wrong(prefect, users, deployment_id), await turns.lost_slots(prefect)
         if not wrong and not lost:
             return 0
         # The run's own hooks may be about to write, and know more.
         await asyncio.sleep(PassSettings().full_pass_hook_seconds)
         if still_lost := min(lost, await turns.lost_slots(prefect)):
             await turns.give_back(prefect, still_lost)
-        still = {row.run_id for row in await _wrong(prefect, users, deployment_id, now)}
+        still = {row.run_id for row in await _wrong(prefect, users, deployment_id)}
         wrong = [row for row in wrong if row.run_id in still]
         for row in wrong:
             await _set_right(prefect, users, row)
         return len(wrong)
 
 
-async def _now(prefect: PrefectClient) -> datetime:
-    """The time by the server's clock, to the second or so; the worker's may be hours off."""
-    run = await prefect.read_flow_run(UUID(steps.run_id()))
-    assert run.state is not None
-    return run.state.timestamp  # when this flow run began
-
-
-async def _wrong(prefect: PrefectClient, users: Store, deployment_id: UUID, now: datetime) -> list[Wrong]:
-    return [*await _over(prefect, users), *await _never_had_their_user(prefect, users, deployment_id, now)]
+async def _wrong(prefect: PrefectClient, users: Store, deployment_id: UUID) -> list[Wrong]:
+    return [*await _over(prefect, users), *await _never_had_their_user(prefect, users, deployment_id)]
 
 
 async def _over(prefect: PrefectClient, users: Store) -> list[Wrong]:
@@ -82,11 +72,9 @@ async def _over(prefect: PrefectClient, users: Store) -> list[Wrong]:
     ]
 
 
-async def _never_had_their_user(
-    prefect: PrefectClient, users: Store, deployment_id: UUID, now: datetime
-) -> list[Wrong]:
+async def _never_had_their_user(prefect: PrefectClient, users: Store, deployment_id: UUID) -> list[Wrong]:
     """Runs that have ended badly and never were the owner, for want of a database or because they died too early."""
-    since = FlowRunFilterEndTime(after_=now - _LOOK_BACK)
+    since = FlowRunFilterEndTime(after_=datetime.now(UTC) - _LOOK_BACK)
     busy = {runs.user_of(run) async for run in runs.active(prefect, deployment_id)}
     latest: dict[UUID, FlowRun] = {}
     async for run in runs.ended_badly(prefect, deployment_id, since):
@@ -107,15 +95,6 @@ async def _never_had_their_user(
         if row["full_pass_status"] != "processing" and (owner is None or _made(owner) < _made(run)):
             missed.append(Wrong(user_id, str(run.id), run, claimed=False))
     return missed
-
-
-async def _end_what_never_began(prefect: PrefectClient, deployment_id: UUID, now: datetime) -> None:
-    """Runs that a worker has taken and not started, as when it was killed just then: nothing would ever move them."""
-    patience = timedelta(minutes=PassSettings().full_pass_start_minutes)
-    async for run in runs.active(prefect, deployment_id):
-        if run.state and run.state.type == StateType.PENDING and now - run.state.timestamp > patience:
-            lost: State[None] = Crashed(message="the worker that took this run did not start it")
-            await prefect.set_flow_run_state(run.id, lost, force=True)
 
 
 async def _set_right(prefect: PrefectClient, users: Store, row: Wrong) -> None:

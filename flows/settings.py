@@ -128,8 +128,6 @@ class PassSettings(Environment):
     full_pass_retry_minutes: float = Field(default=10, gt=0)
     #: How long a run's own hooks have to write how it has ended, before retry-failed does.
     full_pass_hook_seconds: float = Field(default=15, ge=0)
-    #: How long a run may take to start, until it counts as lost.
-    full_pass_start_minutes: float = Field(default=10, gt=0)
 
 
 class WebhookSettings(Environment):
@@ -145,6 +143,8 @@ class ApplySettings(Environment):
 
     #: After how long without a heartbeat a run counts as lost; heartbeats come every 30 seconds.
     full_pass_silent_seconds: float = Field(default=90, ge=35)
+    #: How long a worker may have a run without having begun it, until the run counts as lost.
+    full_pass_start_minutes: float = Field(default=10, ge=0.2)
 
 
 def check(*groups: type[Environment]) -> None:

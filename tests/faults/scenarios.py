@@ -273,22 +273,30 @@ def two_webhooks(suite: Suite, same: bool) -> None:
     suite.line(name, "-", each, said=said, true_after=None, in_flight=0, healed=healed[each.marker])
 
 
-def moved_clock(suite: Suite, hours: int) -> None:
-    """The worker's machine is hours ahead or behind; a run on it completes, and one that is killed is found."""
-    worker = suite.stack.services["worker"]
-    worker.stop()
-    path = f"{_MOVED_CLOCK}:{os.environ.get('PYTHONPATH', '')}"
-    suite.stack.start_worker(PYTHONPATH=path, MOVED_CLOCK_HOURS=str(hours))
+def worker_ahead(suite: Suite, hours: int) -> None:
+    """The worker's machine is hours ahead, and so is what runs on it; a run there is killed and comes back."""
+    suite.stack.services["worker"].stop()
+    suite.stack.start_worker(**_moved_clock(hours))
     try:
-        each = suite.passes.make()
-        suite.passes.start([each])
-        healed = suite.passes.heal([each], tick=False)
-        name = f"worker's clock {hours:+} h"
-        suite.line(name, "-", each, said="went on", true_after=None, in_flight=0, healed=healed[each.marker])
-        during_extraction(suite, f"{name}, SIGKILL", sigkill, lambda: None)
+        during_extraction(suite, f"worker's clock {hours:+} h, SIGKILL", sigkill, lambda: None)
     finally:
         suite.stack.services["worker"].stop()
         suite.stack.start_worker()
+
+
+def run_off(suite: Suite, hours: int) -> None:
+    """The clock of the run is hours off; it lives long enough for heartbeats to be missed, if they could be."""
+    each = suite.passes.make(conversations=40)
+    suite.passes.behave(latency=4)
+    suite.passes.start([each], **_moved_clock(hours))
+    healed = suite.passes.heal([each], tick=False)
+    suite.passes.behave()
+    name = f"run's clock {hours:+} h"
+    suite.line(name, "-", each, said="went on", true_after=None, in_flight=0, healed=healed[each.marker])
+
+
+def _moved_clock(hours: int) -> dict[str, str]:
+    return {"PYTHONPATH": f"{_MOVED_CLOCK}:{os.environ.get('PYTHONPATH', '')}", "MOVED_CLOCK_HOURS": str(hours)}
 
 
 def deployment_updated(suite: Suite) -> None:
@@ -326,7 +334,8 @@ def all_of_them(suite: Suite) -> dict[str, Callable[[], None]]:
         "model": lambda: model_away(suite, 300),
         "same webhooks": lambda: two_webhooks(suite, same=True),
         "other webhooks": lambda: two_webhooks(suite, same=False),
-        "clock ahead": lambda: moved_clock(suite, 3),
-        "clock behind": lambda: moved_clock(suite, -3),
+        "worker's clock ahead": lambda: worker_ahead(suite, 3),
+        "run's clock ahead": lambda: run_off(suite, 3),
+        "run's clock behind": lambda: run_off(suite, -3),
         "update": lambda: deployment_updated(suite),
     }

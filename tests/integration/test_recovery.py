@@ -183,12 +183,16 @@ def test_a_row_of_a_run_that_lives_is_left_alone(service):
     becomes(service, run_id, "CRASHED")
 
 
-def test_a_run_that_a_worker_took_and_never_began_is_made_again(service):
+def test_a_run_that_a_worker_took_and_never_began_is_made_again(service, stack):
     user_id = service.new_user()
     path = service.upload(user_id, simple_export("I like tea."))
-    run_id = made(service, "PENDING", user_id=str(user_id), storage_path=path)
-    service.tick(most_starts=0, FULL_PASS_START_MINUTES="0.001")
-    assert service.run(run_id)["state_type"] == "CRASHED"
+    stack.apply(FULL_PASS_START_MINUTES="0.2")
+    try:
+        run_id = made(service, "PENDING", user_id=str(user_id), storage_path=path)
+        assert service.ended(run_id)["state_type"] == "CRASHED"
+    finally:
+        stack.apply()
+    service.tick(most_starts=0)
     assert service.row(user_id)["full_pass_run_id"] == run_id
     service.due(user_id)
     service.tick()
