@@ -38,20 +38,15 @@ def test_the_deployments_and_the_schedule_are_on_the_server(service):
         assert int(deployment["job_variables"]["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]) == 30
 
 
-def test_one_tick_at_a_time_is_let_out_of_the_queue(service, stack):
-    for _ in range(2):
-        queue = service.prefect.get("/work_pools/full-pass/queues/upkeep").raise_for_status().json()
-        assert queue["concurrency_limit"] == 1
-        stack.apply()
-
-
-def test_the_automation_that_ends_silent_runs_follows_its_setting(service, stack):
+def test_what_is_applied_again_follows_its_settings(service, stack):
     for seconds in (120, 40):
         stack.apply(FULL_PASS_SILENT_SECONDS=str(seconds))
         named = {"automations": {"name": {"any_": ["full-pass-crash-silent-runs"]}}}
         (automation,) = service.prefect.post("/automations/filter", json=named).raise_for_status().json()
         assert automation["enabled"]
         assert automation["trigger"]["within"] == seconds
+        queue = service.prefect.get("/work_pools/full-pass/queues/upkeep").raise_for_status().json()
+        assert queue["concurrency_limit"] == 1  # one tick at a time
 
 
 def test_what_is_installed_is_what_the_requirements_pin():

@@ -1,4 +1,4 @@
-"""The quick half of the fault suite (`make faults` has all of it): kills and cancellations in the middle of steps."""
+"""Of the fault suite (`make faults`) what is quick: kills in the middle of steps. More of it is in test_recovery."""
 
 from collections.abc import Iterator
 
@@ -19,12 +19,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
         yield Suite(service, Passes(service))
 
 
-@pytest.mark.parametrize(
-    ("harm", "cancelled"),
-    [(scenarios.sigkill, False), (scenarios.cancel, True)],
-    ids=["SIGKILL", "cancelled"],
-)
-def test_a_run_that_is_stopped_in_a_step_loses_and_doubles_nothing(suite, harm, cancelled):
+def test_runs_that_are_killed_in_a_step_come_back_and_lose_and_double_nothing(suite):
     steps = ("save_chunks", "hierarchical_reduce", "save_memory")
-    scenarios.in_each_step(suite, "stopped", harm, steps=steps, cancelled=cancelled)
+    scenarios.in_each_step(suite, "SIGKILL", scenarios.sigkill, steps=steps)
     assert suite.failures == []
