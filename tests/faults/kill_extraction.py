@@ -2,17 +2,21 @@
 
 Each time another part dies: the process of the flow run, the worker, the Prefect server, Postgres. It is started again
 at once, and passes are triggered until the user is complete. What is asserted: the Messages API was asked at most as
-many questions more than there are as calls were in flight when the part died, and every answer is stored once.
+many questions more than there are as calls were in flight when the run died, and every answer is stored once. A call is
+in flight from its question until its answer is stored; of a run that is frozen before it is killed the number is known,
+of one that dies of another part's death it is the limit.
 """
 
 import argparse
 import random
+import signal
 import tempfile
 import time
 from pathlib import Path
 from uuid import UUID
 
 from deployments.local.stack import Stack
+from flows.settings import DEFAULT_FACT_EXTRACTION_CONCURRENCY
 from tests.conftest import clean_environment
 from tests.integration.service import FINAL, FullPassService, export_of
 
@@ -50,8 +54,8 @@ def _moment(service: FullPassService, part: str, after: int) -> int:
     path = service.upload(user_id, export_of(_CALLS))
     run_id = service.trigger(user_id, path)
     service.messages.get("/_control/wait", params={"schema": "ChunkFacts", "calls": after}).raise_for_status()
+    in_flight = _frozen(service, user_id, run_id) if part == "flow run" else DEFAULT_FACT_EXTRACTION_CONCURRENCY
     _kill(service, part, run_id)
-    in_flight = service.messages.get("/_control").json()["in_flight"]["now"]
     died = time.monotonic()
     _restart(service.stack, part)
     runs = _until_complete(service, user_id, path, run_id)
@@ -64,6 +68,13 @@ def _moment(service: FullPassService, part: str, after: int) -> int:
         flush=True,
     )
     return int(repeated - in_flight)
+
+
+def _frozen(service: FullPassService, user_id: UUID, run_id: str) -> int:
+    """Stops the run where it is; returns how many of its questions have no stored answer."""
+    service.kill_run(run_id, signal.SIGSTOP)
+    prompts = service.messages.get("/_control").json()["prompts"]
+    return int(prompts["distinct"] + prompts["repeated"]) - len(service.answers(user_id))
 
 
 def _kill(service: FullPassService, part: str, run_id: str) -> None:

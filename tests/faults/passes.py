@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-import httpx
-
 from tests.integration.service import FullPassService, Json
 
 CONVERSATIONS = 12
@@ -70,7 +68,6 @@ class Passes:
         self.service = service
         self._all: list[Pass] = []
         self._earlier: dict[str, int] = {}  # marker → calls that the Messages API has counted in an earlier life
-        self._last_in_flight = 0
         self._references: dict[int, Result] = {}
 
     def make(self, conversations: int = CONVERSATIONS) -> Pass:
@@ -108,17 +105,9 @@ class Passes:
         counted = self.service.messages.get("/_control", params={"contains": each.marker}).json()["about"]
         return int(counted) + self._earlier.get(each.marker, 0)
 
-    def in_flight(self) -> int:
-        """How many calls are being answered, or were when the Messages API was killed."""
-        try:
-            return int(self.service.messages.get("/_control").json()["in_flight"]["now"])
-        except httpx.ConnectError:
-            return self._last_in_flight
-
     def keep_counts(self) -> None:
         """To be called before the Messages API is killed: it forgets what it has counted."""
         self._earlier = {each.marker: self.asked(each) for each in self._all}
-        self._last_in_flight = self.in_flight()
 
     def upload_again(self, each: Pass) -> str:
         """The same export under another name."""

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from deployments.local.stack import ROOT, Stack
+from flows.settings import DEFAULT_FACT_EXTRACTION_CONCURRENCY
 from flows.steps import STEPS
 from tests.faults.holds import Holds
 from tests.faults.passes import ASKS, Pass, Passes
@@ -176,7 +177,6 @@ def during_extraction(suite: Suite, name: str, harm: Callable[[Suite, Pass], Non
     suite.passes.start([each])
     suite.passes.until(lambda: suite.passes.asked(each) >= 12)
     harm(suite, each)
-    in_flight = suite.passes.in_flight()
     began = time.monotonic()
     mend()
     suite.passes.behave()
@@ -192,7 +192,8 @@ def during_extraction(suite: Suite, name: str, harm: Callable[[Suite, Pass], Non
         each,
         said=said,
         true_after=true_after,
-        in_flight=in_flight,
+        # Until an answer is stored its call is in flight, and while there is work, as many are as the limit says.
+        in_flight=DEFAULT_FACT_EXTRACTION_CONCURRENCY,
         healed=healed[each.marker],
     )
 
