@@ -6,6 +6,7 @@
     ├── UserNotFound        no row of user_profiles to write to
     ├── NotOwner            another flow run has the user
     ├── StoreError          Supabase refused or could not be reached
+    ├── SpoolError          there is no room on local disk for the run's data
     └── ModelError          the model call gave nothing that can be used
         ├── ModelRefusedAccess   key, permission, credit, model name or parameters
         ├── BudgetReached        the run may not spend more
@@ -72,6 +73,10 @@ class NotOwner(FullPassError):
 
 class StoreError(FullPassError):
     """Supabase refused a request or could not be reached."""
+
+
+class SpoolError(FullPassError):
+    """The run's folder cannot be made."""
 
 
 class ModelError(FullPassError):

@@ -9,9 +9,11 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
+
+from flows.errors import SpoolError
 
 
 @contextmanager
@@ -19,23 +21,35 @@ def folder(parent: Path, run_id: str) -> Iterator[Path]:
     """An empty folder for the run, readable by its owner only and removed at the end.
 
     A run that is killed leaves its folder behind; those whose run is no longer alive are removed here. Alive is who
-    holds the folder's lock, which ends with the process: no clock says so.
+    holds the folder's lock, which ends with the process: no clock says so. Raises SpoolError.
     """
-    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = parent / run_id
     with ExitStack() as stack:
-        with (parent / ".lock").open("w") as all_folders:
-            fcntl.flock(all_folders, fcntl.LOCK_EX)
-            for other in parent.iterdir():
-                if other.is_dir() and _is_abandoned(other):
-                    shutil.rmtree(other, ignore_errors=True)
-            shutil.rmtree(path, ignore_errors=True)
-            path.mkdir(mode=0o700)
-            fcntl.flock(stack.enter_context((path / ".lock").open("w")), fcntl.LOCK_EX)
+        try:
+            stack.enter_context(_made(parent, path))
+        except OSError as error:
+            raise SpoolError(
+                f"the run's folder cannot be made ({error.strerror}); make room below SPOOL_DIR or set another"
+            ) from None
         try:
             yield path
         finally:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _made(parent: Path, path: Path) -> IO[str]:
+    """Makes the folder; returns the file that holds its lock."""
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (parent / ".lock").open("w") as all_folders:
+        fcntl.flock(all_folders, fcntl.LOCK_EX)
+        for other in parent.iterdir():
+            if other.is_dir() and _is_abandoned(other):
+                shutil.rmtree(other, ignore_errors=True)
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(mode=0o700)
+        lock = (path / ".lock").open("w")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return lock
 
 
 def _is_abandoned(folder: Path) -> bool:

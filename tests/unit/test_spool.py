@@ -1,8 +1,11 @@
 import subprocess
 import sys
 
+import pytest
+
 from deployments.local.stack import ROOT
 from flows import spool
+from flows.errors import SpoolError
 
 
 def test_a_folder_is_the_runs_own_and_goes_with_it(tmp_path):
@@ -28,3 +31,9 @@ def test_what_a_killed_run_has_left_goes_with_the_next_run_and_a_living_ones_sta
     assert (tmp_path / "other" / "export").exists()
     with spool.folder(tmp_path, "run-2"):
         assert not (tmp_path / "other").exists()
+
+
+def test_a_place_that_takes_no_folder_says_what_to_set(tmp_path):
+    (tmp_path / "spool").write_text("a file")
+    with pytest.raises(SpoolError, match="SPOOL_DIR"), spool.folder(tmp_path / "spool", "run-1"):
+        pass
