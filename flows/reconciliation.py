@@ -15,7 +15,7 @@ from uuid import UUID
 
 from prefect import State, get_client
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterEndTime, FlowRunFilterId
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled
 
@@ -74,7 +74,7 @@ async def _over(prefect: PrefectClient, users: Store) -> list[Wrong]:
 
 async def _never_had_their_user(prefect: PrefectClient, users: Store, deployment_id: UUID) -> list[Wrong]:
     """Runs that have ended badly and never were the owner, for want of a database or because they died too early."""
-    since = FlowRunFilterEndTime(after_=datetime.now(UTC) - _LOOK_BACK)
+    since = datetime.now(UTC) - _LOOK_BACK
     busy = {runs.user_of(run) async for run in runs.active(prefect, deployment_id)}
     latest: dict[UUID, FlowRun] = {}
     async for run in runs.ended_badly(prefect, deployment_id, since):

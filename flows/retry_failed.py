@@ -6,13 +6,7 @@ from uuid import UUID
 from prefect import State, flow, get_client, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import (
-    FlowFilter,
-    FlowFilterName,
-    FlowRunFilter,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-)
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelled
 from pydantic import ValidationError
@@ -29,7 +23,7 @@ async def _is_overtaking(prefect: PrefectClient) -> bool:
     """Whether another run of this flow began before this one and has not ended."""
     running = await prefect.read_flow_runs(
         flow_filter=FlowFilter(name=FlowFilterName(any_=["retry-failed"])),
-        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))),
+        flow_run_filter=runs.in_state(StateType.RUNNING),
     )
     began = {str(run.id): (run.state.timestamp, str(run.id)) for run in running if run.state is not None}
     mine = began.get(run_id())

@@ -97,12 +97,10 @@ async def active(prefect: PrefectClient, deployment_id: UUID) -> AsyncIterator[F
         yield run
 
 
-async def ended_badly(
-    prefect: PrefectClient, deployment_id: UUID, since: FlowRunFilterEndTime
-) -> AsyncIterator[FlowRun]:
-    """The runs that have failed, crashed or been cancelled, the last one first."""
+async def ended_badly(prefect: PrefectClient, deployment_id: UUID, since: datetime) -> AsyncIterator[FlowRun]:
+    """The runs that have failed, crashed or been cancelled since then, the last one first."""
     asked = _of(deployment_id, [StateType.FAILED, StateType.CRASHED, StateType.CANCELLED])
-    asked.end_time = since
+    asked.end_time = FlowRunFilterEndTime(after_=since)
     async for run in _pages(prefect, asked, FlowRunSort.END_TIME_DESC):
         yield run
 
@@ -115,11 +113,15 @@ def user_of(run: FlowRun) -> UUID | None:
         return None
 
 
+def in_state(*states: StateType) -> FlowRunFilter:
+    """Matches the runs of any flow that are in one of these states."""
+    return FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states))))
+
+
 def _of(deployment_id: UUID, states: list[StateType]) -> FlowRunFilter:
-    return FlowRunFilter(
-        deployment_id=FlowRunFilterDeploymentId(any_=[deployment_id]),
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)),
-    )
+    asked = in_state(*states)
+    asked.deployment_id = FlowRunFilterDeploymentId(any_=[deployment_id])
+    return asked
 
 
 async def _pages(prefect: PrefectClient, asked: FlowRunFilter, sort: FlowRunSort) -> AsyncIterator[FlowRun]:

@@ -16,8 +16,6 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterId,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
     TaskRunFilter,
     TaskRunFilterId,
     TaskRunFilterName,
@@ -28,6 +26,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
+from flows.runs import in_state
 from flows.settings import fact_extraction_concurrency
 
 TAG = "extraction"
@@ -36,7 +35,7 @@ _LOOK_SECONDS = 3.0  # how often the server is asked for the limit and for who e
 _ROTATE_SECONDS = 30  # how long those who got one slot more than others keep it
 _MOST_RUNS = 200
 
-_RUNNING_FLOWS = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING])))
+_RUNNING_FLOWS = in_state(StateType.RUNNING)
 _RUNNING_TASKS = TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.RUNNING]))
 
 
