@@ -21,8 +21,8 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger
 from prefect.exceptions import ObjectAlreadyExists
 
 from flows.errors import SettingsError
+from flows.extraction.slot_sharing import TAG
 from flows.settings import ApplySettings, fact_extraction_concurrency
-from flows.turns import TAG
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK_POOL = "full-pass"

@@ -32,10 +32,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from flows import runs, store
 from flows.errors import ExportError, SettingsError, StoreError
-from flows.runs import PassRequest
+from flows.runs import flow_runs
+from flows.runs.flow_runs import PassRequest
 from flows.settings import StoreSettings, WebhookSettings, check
+from flows.store.client import object_name, open_store
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -64,7 +65,7 @@ async def process_full(request: Request) -> JSONResponse:
     _authenticate(request, settings)
     delivery = await _body(request, PassRequest)
     try:
-        store.object_name(delivery.storage_path, delivery.user_id, settings.storage_bucket)
+        object_name(delivery.storage_path, delivery.user_id, settings.storage_bucket)
     except ExportError as error:
         raise Refusal(403, str(error)) from None
     given = request.headers.get("idempotency-key", "")
@@ -72,8 +73,8 @@ async def process_full(request: Request) -> JSONResponse:
         raise Refusal(422, f"Idempotency-Key is longer than {_MAX_KEY_CHARACTERS} characters")
     deployment = settings.full_pass_deployment
     if given:
-        return await _started(deployment, runs.start(deployment, delivery, f"key {given}"))
-    return await _started(deployment, runs.start_unless_active(deployment, delivery))
+        return await _started(deployment, flow_runs.start(deployment, delivery, f"key {given}"))
+    return await _started(deployment, flow_runs.start_unless_active(deployment, delivery))
 
 
 async def retry_full_pass(request: Request) -> JSONResponse:
@@ -82,7 +83,7 @@ async def retry_full_pass(request: Request) -> JSONResponse:
     user_id = (await _body(request, RetryRequest)).user_id
     columns = "user_id,full_pass_status,full_pass_run_id,full_pass_parameters"
     try:
-        async with store.connected(patience=_PATIENCE_SECONDS) as users:
+        async with open_store(patience=_PATIENCE_SECONDS) as users:
             row = (await users.profiles([user_id], columns)).get(user_id)
     except StoreError as error:
         raise Refusal(503, str(error)) from None
@@ -96,7 +97,7 @@ async def retry_full_pass(request: Request) -> JSONResponse:
     except ValidationError:
         raise Refusal(409, "it is not known what to retry; deliver the export again", status=status) from None
     deployment = settings.full_pass_deployment
-    return await _started(deployment, runs.start_retry(deployment, again, row["full_pass_run_id"]))
+    return await _started(deployment, flow_runs.start_retry(deployment, again, row["full_pass_run_id"]))
 
 
 async def health(request: Request) -> JSONResponse:

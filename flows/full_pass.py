@@ -13,21 +13,16 @@ from uuid import UUID
 from prefect import allow_failure, flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import (
-    claude,
-    export_chunks,
-    extraction,
-    facts,
-    memory,
-    reduction,
-    report,
-    sections,
-    status,
-    store,
-)
-from flows.extraction import Extracted
+from flows import report
+from flows.chunks import export_chunks
+from flows.extraction import extract
+from flows.extraction.extract import Extracted
+from flows.llm.client import open_model
+from flows.memory import document, facts, reduction, sections
+from flows.runs import status
+from flows.runs.run_context import workspace
 from flows.steps import run_id, step
-from flows.workspace import workspace
+from flows.store.client import current_store, open_store
 
 
 @task(cache_policy=NO_CACHE)
@@ -35,7 +30,7 @@ async def download_conversations(user_id: UUID, storage_path: str, folder: Path)
     """Step 1: the uploaded export, streamed to local disk."""
     async with step("download_conversations", user_id) as metrics:
         export = folder / "export"
-        metrics["bytes"] = await store.current().download(storage_path, user_id, export)
+        metrics["bytes"] = await current_store().download(storage_path, user_id, export)
         return export
 
 
@@ -59,14 +54,14 @@ async def chunk_conversations(user_id: UUID, export: Path, expected: int | None)
 async def save_chunks(user_id: UUID, chunks: Path) -> None:
     """Step 3: the user's rows of conversation_chunks are the chunks of this export."""
     async with step("save_chunks", user_id) as metrics:
-        metrics |= asdict(await export_chunks.save(store.current(), user_id, run_id(), chunks))
+        metrics |= asdict(await export_chunks.save(current_store(), user_id, run_id(), chunks))
 
 
 @task(cache_policy=NO_CACHE)
 async def extract_facts(user_id: UUID, chunks: Path) -> Extracted:
     """Step 4: the facts of every chunk that has none yet, in turns on the slots of the tag `extraction`."""
     async with step("extract_facts", user_id) as metrics:
-        return await extraction.extract(user_id, chunks, metrics)
+        return await extract.extract(user_id, chunks, metrics)
 
 
 @task(cache_policy=NO_CACHE)
@@ -91,24 +86,24 @@ async def hierarchical_reduce(user_id: UUID, unique: Path) -> Path:
 async def generate_memory(user_id: UUID, reduced: Path) -> Path:
     """Step 7: the MEMORY document."""
     async with step("generate_memory", user_id) as metrics:
-        document = reduced.with_name("MEMORY.md")
-        document.write_text(await memory.generate(user_id, reduced), encoding="utf-8")
-        metrics["characters"] = document.stat().st_size
-        return document
+        memory_md = reduced.with_name("MEMORY.md")
+        memory_md.write_text(await document.generate(user_id, reduced), encoding="utf-8")
+        metrics["characters"] = memory_md.stat().st_size
+        return memory_md
 
 
 @task(cache_policy=NO_CACHE)
 async def save_memory(user_id: UUID, document: Path) -> None:
     """Step 8: user_profiles.memory_md."""
     async with step("save_memory", user_id):
-        await store.current().save_memory(user_id, run_id(), document.read_text(encoding="utf-8"))
+        await current_store().save_memory(user_id, run_id(), document.read_text(encoding="utf-8"))
 
 
 @task(cache_policy=NO_CACHE)
 async def v2_regeneration(user_id: UUID, chunks: Path, document: Path) -> None:
     """Step 9: the five profile sections. An enhancement: when it fails, the old sections stay and the run completes."""
     # Submitted tasks run in a thread with an event loop of its own, which needs clients of its own.
-    async with store.connected() as users, claude.connected(), step("v2_regeneration", user_id):
+    async with open_store() as users, open_model(), step("v2_regeneration", user_id):
         profile = await sections.regenerate(user_id, chunks, document.read_text(encoding="utf-8"))
         await users.save_sections(user_id, run_id(), profile.columns(), profile.text())
 

@@ -8,15 +8,15 @@ from prefect import task
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows import claude
-from flows.extraction import Extracted
-from flows.ledger import Entry
+from flows.extraction.extract import Extracted
+from flows.llm.client import current_model
+from flows.llm.usage import Entry
 
 
 @task(cache_policy=NO_CACHE)
 async def publish(user_id: UUID, extracted: Extracted, v2: Any) -> dict[str, Any]:
     """Writes the artifact `full-pass-report` and returns its figures. `v2`: v2_regeneration's exception, if any."""
-    ledger = claude.current().ledger
+    ledger = current_model().ledger
     total = ledger.total()
     sections = f"left as they were: {v2}" if isinstance(v2, Exception) else "regenerated"
     rows = [_row(step, model, entry) for (step, model), entry in ledger.entries.items()]

@@ -11,9 +11,10 @@ from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelled
 from pydantic import ValidationError
 
-from flows import reconciliation, runs, store
-from flows.runs import PassRequest
+from flows.runs import flow_runs, reconciliation
+from flows.runs.flow_runs import PassRequest
 from flows.steps import run_id
+from flows.store.client import current_store, open_store
 
 #: Until a run has begun or this is over, no other tick takes the user.
 _LEASE = timedelta(minutes=10)
@@ -23,7 +24,7 @@ async def _is_overtaking(prefect: PrefectClient) -> bool:
     """Whether another run of this flow began before this one and has not ended."""
     running = await prefect.read_flow_runs(
         flow_filter=FlowFilter(name=FlowFilterName(any_=["retry-failed"])),
-        flow_run_filter=runs.in_state(StateType.RUNNING),
+        flow_run_filter=flow_runs.in_state(StateType.RUNNING),
     )
     began = {str(run.id): (run.state.timestamp, str(run.id)) for run in running if run.state is not None}
     mine = began.get(run_id())
@@ -33,7 +34,7 @@ async def _is_overtaking(prefect: PrefectClient) -> bool:
 @task(cache_policy=NO_CACHE)
 async def reconcile(deployment_id: UUID) -> int:
     """Rows that do not say what has become of their runs are set right; returns how many."""
-    return await reconciliation.reconcile(store.current(), deployment_id)
+    return await reconciliation.reconcile(current_store(), deployment_id)
 
 
 @task(cache_policy=NO_CACHE)
@@ -43,12 +44,12 @@ async def start_due(deployment: str, deployment_id: UUID, most_starts: int) -> i
     Returns how many were started.
     """
     async with get_client() as prefect:
-        active = [run async for run in runs.active(prefect, deployment_id)]
-    busy = {runs.user_of(run) for run in active}
+        active = [run async for run in flow_runs.active(prefect, deployment_id)]
+    busy = {flow_runs.user_of(run) for run in active}
     waiting = sum(run.state is not None and (run.state.is_scheduled() or run.state.is_pending()) for run in active)
     started = 0
     if waiting < most_starts:
-        for user in await store.current().take_due(most_starts - waiting, _LEASE):
+        for user in await current_store().take_due(most_starts - waiting, _LEASE):
             if UUID(user["user_id"]) in busy:
                 continue
             try:
@@ -58,7 +59,7 @@ async def start_due(deployment: str, deployment_id: UUID, most_starts: int) -> i
                     "user %s: the parameters of the failed run are not those of a pass", user["user_id"]
                 )
                 continue
-            run = await runs.start_retry(deployment, request, user["run_id"])
+            run = await flow_runs.start_retry(deployment, request, user["run_id"])
             started += 1
             get_run_logger().info("attempt %d of user %s: flow run %s", user["attempts"] + 1, user["user_id"], run.id)
     return started
@@ -76,7 +77,7 @@ async def retry_failed(deployment: str = "full-pass/full-pass", most_starts: int
         if await _is_overtaking(prefect):
             return Cancelled(message="an earlier tick is at work")
         deployment_id = (await prefect.read_deployment_by_name(deployment)).id
-    async with store.connected():
+    async with open_store():
         corrected = await reconcile(deployment_id)
         started = await start_due(deployment, deployment_id, most_starts) if most_starts else 0
     return {"corrected": corrected, "started": started}

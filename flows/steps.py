@@ -13,8 +13,8 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 
-from flows import store
 from flows.errors import FullPassError, StepFailed, StoreError, describe, where
+from flows.store.client import current_store
 
 #: Step → progress_percent at its start. Extraction is nearly all of the time, so it gets the widest range.
 STEPS = {
@@ -42,7 +42,7 @@ async def step(name: str, user_id: UUID) -> AsyncIterator[Metrics]:
     metrics: Metrics = {}
     log(user_id, name, "started")
     try:
-        await store.current().progress(user_id, run_id(), name, STEPS[name])
+        await current_store().progress(user_id, run_id(), name, STEPS[name])
         yield metrics
     except Exception as error:
         failure = StepFailed(name, error)
@@ -99,7 +99,7 @@ class Progress:
             percent = self._from + (self._to - self._from) * self._done // max(self._total, 1)
             # Progress is for the eye: a database that does not answer now is told at the next step's boundary.
             with contextlib.suppress(StoreError):
-                await store.current().progress(self._user_id, run_id(), self._name, percent)
+                await current_store().progress(self._user_id, run_id(), self._name, percent)
 
 
 def _since(started: float) -> str:

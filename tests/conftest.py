@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from deployments.local import database
 from deployments.local.postgres import EmbeddedPostgres
 from deployments.local.stack import Stack
+from deployments.local.supabase import database
 from tests.integration.service import FullPassService
 
 _SETTINGS_OF_A_USER = ("ANTHROPIC_", "SUPABASE_", "FACT_", "FULL_PASS_", "EXTRACTION_", "MEMORY_", "WEBHOOK_", "MODEL_")

@@ -18,9 +18,10 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from flows import chunking, exports
-from flows.conversations import Skipped
+from flows import exports
+from flows.chunks import cutting
 from flows.errors import ExportError
+from flows.exports.conversations import Skipped
 from tests import sample
 
 _SECONDS = 20  # for a case of at most a few hundred kB
@@ -121,7 +122,7 @@ def check(path: Path) -> None:
     try:
         for item in exports.read(path):
             if not isinstance(item, Skipped):
-                for chunk in chunking.chunks(item):
+                for chunk in cutting.chunks(item):
                     chunk.content.encode()
     except ExportError:
         pass

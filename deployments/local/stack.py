@@ -18,9 +18,9 @@ from typing import IO, Any
 import httpx
 
 from deployments.apply import WORK_POOL
-from deployments.local import database, keys
 from deployments.local.postgres import EmbeddedPostgres
 from deployments.local.processes import Port, Service, StackError
+from deployments.local.supabase import database, keys
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -156,7 +156,7 @@ class Stack:
         self._start_service(
             "gateway",
             "-m",
-            "deployments.local.gateway",
+            "deployments.local.supabase",
             "--port",
             str(self.port("gateway")),
             "--database-url",

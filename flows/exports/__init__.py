@@ -17,10 +17,10 @@ from pathlib import Path
 
 import msgspec
 
-from flows.conversations import Conversation, Skipped
 from flows.errors import ExportError
 from flows.exports import archive, chatgpt, claude, elements, simple
 from flows.exports.archive import Limits as Limits
+from flows.exports.conversations import Conversation, Skipped
 from flows.exports.decoding import repaired
 
 FORMATS: tuple[Callable[[bytes], Conversation | Skipped | None], ...] = (

@@ -21,8 +21,8 @@ from typing import Any
 
 import msgspec
 
-from flows.conversations import Conversation, Decoded, Message, Skipped, Speaker, derived_id
 from flows.exports import timestamps
+from flows.exports.conversations import Conversation, Decoded, Message, Skipped, Speaker, derived_id
 from flows.exports.decoding import decoded
 
 _SPEAKERS = {"human": Speaker.USER, "user": Speaker.USER, "assistant": Speaker.ASSISTANT}

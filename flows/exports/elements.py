@@ -17,8 +17,8 @@ from typing import Protocol
 
 import msgspec
 
-from flows.conversations import Skipped
 from flows.errors import ExportError
+from flows.exports.conversations import Skipped
 
 TOO_LARGE = Skipped("larger than the limit")
 TOO_DEEP = Skipped("nested too deeply")

@@ -9,8 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-from flows import asking, claude, excerpts
-from flows.excerpts import Pack
+from flows.extraction import packing, question
+from flows.extraction.packing import Pack
+from flows.llm.client import open_model
 from flows.settings import ModelSettings, PassSettings
 
 
@@ -20,11 +21,11 @@ async def main(chunks: Path, limit: int) -> float:
 
     async def ask(pack: Pack) -> None:
         async with slots:
-            await asking.ask(pack, model)
+            await question.ask(pack, model)
 
     started = time.perf_counter()
-    async with claude.connected():
-        await asyncio.gather(*(ask(pack) for pack in excerpts.packs(chunks, (), PassSettings().extraction_pack_tokens)))
+    async with open_model():
+        await asyncio.gather(*(ask(pack) for pack in packing.packs(chunks, (), PassSettings().extraction_pack_tokens)))
     return time.perf_counter() - started
 
 

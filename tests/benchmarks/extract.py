@@ -21,7 +21,7 @@ import asyncpg
 import psutil
 
 from deployments.local.stack import ROOT, Stack
-from flows import export_chunks
+from flows.chunks import export_chunks
 from tests.conftest import clean_environment
 from tests.integration.service import FullPassService, Json, export_of
 

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from flows import chunking, export_chunks, spool
-from flows.conversations import Conversation, Message, Speaker
+from flows import spool
+from flows.chunks import cutting, export_chunks
 from flows.exports import timestamps
+from flows.exports.conversations import Conversation, Message, Speaker
 from tests.benchmarks.peak_memory import peak_mb
 
 _SPEAKERS = {"user": Speaker.USER, "assistant": Speaker.ASSISTANT}
@@ -44,7 +45,7 @@ def conversation(entry: dict[str, Any]) -> Conversation:
 
 def records(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for entry in entries:
-        yield from map(export_chunks.record, chunking.chunks(conversation(entry)))
+        yield from map(export_chunks.record, cutting.chunks(conversation(entry)))
 
 
 def main(export: Path) -> None:

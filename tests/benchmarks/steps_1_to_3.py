@@ -14,10 +14,11 @@ from uuid import UUID
 
 from prefect import flow
 
-from flows import spool, store
+from flows import spool
 from flows.full_pass import chunk_conversations, download_conversations, save_chunks
+from flows.runs.run_context import workspace
 from flows.steps import run_id
-from flows.workspace import workspace
+from flows.store.client import current_store
 from tests.benchmarks.peak_memory import peak_mb
 
 Result = TypeVar("Result")
@@ -36,12 +37,12 @@ async def steps_1_to_3(user_id: UUID, storage_path: str) -> dict[str, Any]:
         return result
 
     async with workspace(user_id) as folder:
-        await store.current().claim(user_id, run_id(), {})
+        await current_store().claim(user_id, run_id(), {})
         export = await measured("download", download_conversations(user_id, storage_path, folder))
         chunks = await measured("chunk", chunk_conversations(user_id, export, None))
         await measured("save", save_chunks(user_id, chunks))
         count = sum(1 for _ in spool.read(chunks))
-        await store.current().fail(user_id, run_id(), "step=save_chunks: measured", retry_after=None, max_attempts=1)
+        await current_store().fail(user_id, run_id(), "step=save_chunks: measured", retry_after=None, max_attempts=1)
     return {"seconds": seconds, "peaks_mb": peaks, "chunks": count}
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from deployments.local.stack import ROOT, Stack
 from flows.settings import DEFAULT_FACT_EXTRACTION_CONCURRENCY
 from flows.steps import STEPS
-from tests.faults.holds import Holds
 from tests.faults.passes import ASKS, Pass, Passes
+from tests.faults.step_locks import Holds
 from tests.integration.service import FINAL, FullPassService
 
 _MOVED_CLOCK = ROOT / "tests" / "faults" / "moved_clock"

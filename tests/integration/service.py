@@ -19,9 +19,9 @@ import psutil
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from deployments.local import keys
 from deployments.local.demo import BUCKET
 from deployments.local.stack import Stack
+from deployments.local.supabase import keys
 from flows.full_pass import full_pass
 from flows.retry_failed import retry_failed
 

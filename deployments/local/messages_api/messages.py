@@ -1,0 +1,127 @@
+"""The stand-in's Messages API: one request, one answer by rules (see deployments.local.messages_api)."""
+
+import json
+import secrets
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from deployments.local.messages_api import replies
+from deployments.local.messages_api.faults import Control, Fault
+from deployments.local.messages_api.wire import ApiError, checked, headers
+from flows.llm import tokens
+
+_MAX_BODY_BYTES = 32 * 1024**2
+
+
+class MessagesApi:
+    def __init__(self, key: str | None, control: Control):
+        self._key = key
+        self._control = control
+
+    async def create(self, request: Request) -> Response:
+        body, prompt, kind = await self._accepted(request)
+        async with self._control.call(kind, prompt) as call:
+            try:
+                response = await self._answer(request, body, prompt, kind, call.fault)
+            except ApiError as error:
+                call.status = error.status
+                raise
+            call.status = response.status_code
+            return response
+
+    async def count_tokens(self, request: Request) -> Response:
+        _, prompt, _ = await self._accepted(request)
+        return JSONResponse({"input_tokens": tokens.estimate(prompt)})
+
+    async def _accepted(self, request: Request) -> tuple[dict[str, Any], str, str | None]:
+        """The body, all text of the prompt, and the kind of reply. Raises ApiError as Claude's API would."""
+        body = await self.body(request)
+        return body, *checked(body)
+
+    async def body(self, request: Request, most: int = _MAX_BODY_BYTES) -> Any:
+        """The JSON of a request with the right key, of `most` bytes at most."""
+        self.authenticate(request)
+        raw = bytearray()
+        async for part in request.stream():
+            raw += part
+            if len(raw) > most:
+                raise ApiError(413, "Request exceeds the maximum size")
+        try:
+            return json.loads(bytes(raw))
+        except ValueError:
+            raise ApiError(400, "The request body is not valid JSON") from None
+
+    def authenticate(self, request: Request) -> None:
+        # The SDK sends the key as a bearer token, other clients as x-api-key; the API takes both.
+        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+        key = bearer if scheme.lower() == "bearer" else request.headers.get("x-api-key")
+        if not key or (self._key is not None and key != self._key):
+            raise ApiError(401, "invalid x-api-key")
+        if "anthropic-version" not in request.headers:
+            raise ApiError(400, "anthropic-version: header is required")
+
+    async def _answer(
+        self, request: Request, body: dict[str, Any], prompt: str, kind: str | None, fault: Fault | None
+    ) -> Response:
+        if fault is not None and fault.kind == "status":
+            raise ApiError(fault.status, "a fault that was asked for", fault.retry_after)
+        if fault is not None and fault.kind == "hang":
+            await _until_gone(request)
+        message = self.message(body, prompt, kind, fault)
+        if fault is not None and fault.kind == "drop":
+            return StreamingResponse(_dropped(json.dumps(message)), media_type="application/json", headers=headers())
+        return JSONResponse(message, headers=headers())
+
+    def message(self, body: dict[str, Any], prompt: str, kind: str | None, fault: Fault | None) -> dict[str, Any]:
+        """The answer, without the faults that concern its transport."""
+        text = replies.reply(kind, prompt)
+        stop = "end_turn"
+        room = body["max_tokens"]
+        match fault.kind if fault else None:
+            case "truncate":
+                text = text[: len(text) // 2]
+            case "malformed":
+                text = '{"something": "else"}'
+            case "refusal":
+                text, stop = "", "refusal"
+            case "max_tokens":
+                room = 1
+        if tokens.estimate(text) > room:
+            text, stop = _cut(text, room), "max_tokens"
+        used = tokens.estimate(prompt), tokens.estimate(text)
+        self._control.spent(*used)
+        return {
+            "id": f"msg_{secrets.token_hex(12)}",
+            "type": "message",
+            "role": "assistant",
+            "model": body["model"],
+            "content": [{"type": "text", "text": text}] if text else [],
+            "stop_reason": stop,
+            "stop_sequence": None,
+            "usage": {
+                "input_tokens": used[0],
+                "output_tokens": used[1],
+                "cache_creation_input_tokens": 0,
+                "cache_read_input_tokens": 0,
+                "service_tier": "standard",
+            },
+        }
+
+
+def _cut(text: str, room: int) -> str:
+    while text and tokens.estimate(text) > room:
+        text = text[: len(text) * room // (tokens.estimate(text) + 1)]
+    return text
+
+
+async def _until_gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    raise ApiError(504, "the client has gone")
+
+
+async def _dropped(text: str) -> Any:
+    yield text[: len(text) // 2]
+    raise ConnectionAbortedError("a fault that was asked for")

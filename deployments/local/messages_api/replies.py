@@ -1,0 +1,151 @@
+"""What the Messages API stand-in replies: for each kind of reply that the flow asks for, one function of the prompt.
+
+The kind is the title of the JSON schema that the request wants the reply to follow. Everything is taken from the
+prompt; nothing is made up, and the documents say who wrote them.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from deployments.local.messages_api import fact_rules
+
+_BLOCK = re.compile(r"<(excerpt-\d+|facts|memory|conversations)-([0-9a-f]{8,64})>\n(.*?)\n</\1-\2>", re.DOTALL)
+_AUTHOR = "Written by the rule-based stand-in, not by Claude: sentences are copied, not understood."
+_SECTION_TITLES = {
+    "belief": "Who they are and what they believe",
+    "preference": "Preferences",
+    "project": "Projects",
+    "date": "Dates",
+    "decision": "Decisions",
+}
+_SECTION_ENTRIES = 200
+_UNKNOWN = "unknown"
+
+Json = dict[str, Any]
+
+
+def reply(kind: str | None, prompt: str) -> str:
+    """The text of the reply: JSON for a kind that is known, else a sentence."""
+    make = _REPLIES.get(kind or "")
+    if make is None:
+        return "I am the rule-based stand-in and answer only the requests of the full pass."
+    blocks = {match[1]: match[3] for match in _BLOCK.finditer(prompt)}
+    return json.dumps(make(blocks), ensure_ascii=False)
+
+
+def _chunk_facts(blocks: dict[str, str]) -> Json:
+    return {
+        "facts": [
+            {"kind": fact.kind, "text": fact.text, "date": fact.date, "excerpt": int(name.removeprefix("excerpt-"))}
+            for name, text in blocks.items()
+            if name.startswith("excerpt-")
+            for fact in fact_rules.facts(text)
+        ]
+    }
+
+
+def _reduced_facts(blocks: dict[str, str]) -> Json:
+    """The half that was said last, without repetitions; the order stays."""
+    unique = {_normal(fact["text"]): fact for fact in _facts(blocks)}
+    facts = list(unique.values())
+    room = sum(len(fact["text"]) for fact in facts) / 2
+    kept: set[int] = set()
+    for index in sorted(range(len(facts)), key=lambda index: facts[index].get("seen") or "", reverse=True):
+        room -= len(facts[index]["text"])
+        if room < 0:
+            break
+        kept.add(index)
+    return {
+        "facts": [
+            {"kind": fact["kind"], "text": fact["text"], "date": fact.get("date")}
+            for index, fact in enumerate(facts)
+            if index in kept
+        ]
+    }
+
+
+def _memory_document(blocks: dict[str, str]) -> Json:
+    by_kind: dict[str, dict[str, str]] = {kind: {} for kind in _SECTION_TITLES}
+    for fact in _facts(blocks):
+        by_kind.get(fact["kind"], {}).setdefault(_normal(fact["text"]), fact["text"])
+    sections = []
+    for kind, facts in by_kind.items():
+        entries = list(facts.values())
+        if len(entries) > _SECTION_ENTRIES:
+            entries = [*entries[:_SECTION_ENTRIES], f"({len(entries) - _SECTION_ENTRIES} more left out)"]
+        if entries:
+            sections.append({"title": _SECTION_TITLES[kind], "entries": entries})
+    return {"sections": [*sections, {"title": "About this document", "entries": [_AUTHOR]}]}
+
+
+def _profile_sections(blocks: dict[str, str]) -> Json:
+    entries = [line[2:] for line in blocks.get("memory", "").splitlines() if line.startswith("- ")]
+    interests = list(_after(entries, r"I (?:love|like|prefer) (.+?)[.!]?$"))[:20]
+    projects = list(_after(entries, r"I(?:'m| am) (?:working on|building|writing) (.+?)[.!]?$"))[:20]
+    rules = [entry for entry in entries if re.match(r"I (?:prefer|always|never|hate|can't stand) ", entry)][:20]
+    return {
+        "soul": {
+            "communication_style": _AUTHOR,
+            "personality_traits": [],
+            "tone_preferences": _UNKNOWN,
+            "boundaries": _UNKNOWN,
+            "humor_style": _UNKNOWN,
+            "formality_level": _UNKNOWN,
+            "emotional_patterns": _UNKNOWN,
+        },
+        "identity": {
+            "ai_name": _UNKNOWN,
+            "archetype": _UNKNOWN,
+            "vibe": _UNKNOWN,
+            "emoji": "",
+            "signature_greeting": _UNKNOWN,
+        },
+        "user": {
+            "name": _first(entries, r"My name is (.+?)[.!]?$"),
+            "location": _first(entries, r"I live in (.+?)[.!]?$"),
+            "occupation": _first(entries, r"I work as (?:an? )?(.+?)[.!]?$"),
+            "relationships": [],
+            "interests": interests,
+            "life_context": _UNKNOWN,
+            "preferred_address": _first(entries, r"My name is (\w+)"),
+        },
+        "agents": {
+            "response_style": _UNKNOWN,
+            "behavioral_rules": rules,
+            "context_adaptation": _UNKNOWN,
+            "memory_directives": _UNKNOWN,
+            "do_not": [],
+        },
+        "tools": {
+            "likely_usage": projects,
+            "capabilities_emphasis": [],
+            "output_preferences": _UNKNOWN,
+            "depth_preference": _UNKNOWN,
+        },
+    }
+
+
+_REPLIES: dict[str, Callable[[dict[str, str]], Json]] = {
+    "ChunkFacts": _chunk_facts,
+    "ReducedFacts": _reduced_facts,
+    "MemoryDocument": _memory_document,
+    "ProfileSections": _profile_sections,
+}
+
+
+def _facts(blocks: dict[str, str]) -> list[Json]:
+    return [json.loads(line) for line in blocks.get("facts", "").splitlines() if line.startswith("{")]
+
+
+def _normal(text: str) -> str:
+    return " ".join(text.casefold().split()).rstrip(".!。！")
+
+
+def _after(entries: Iterable[str], pattern: str) -> Iterable[str]:
+    return (match[1] for entry in entries if (match := re.match(pattern, entry)))
+
+
+def _first(entries: Iterable[str], pattern: str) -> str:
+    return next(iter(_after(entries, pattern)), _UNKNOWN)

@@ -1,0 +1,258 @@
+"""Supabase Storage as the local gateway speaks it: private buckets, upload, streamed download, range requests.
+
+Source: the requests of Supabase's storage clients. What an object is stands in storage.objects, so row level security
+under the caller's role decides who may see or change it; its bytes lie in a file with a random name, so an object's
+name never becomes a path.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from deployments.local.supabase.query_language import not_supported
+from deployments.local.supabase.sessions import Sessions
+
+_MAX_NAME_BYTES = 1024
+_MAX_OBJECT_BYTES = 5 * 1024**3
+
+
+class StorageError(Exception):
+    """Answered in Storage's form. The hosted service answers 400 with the real status in the body."""
+
+    def __init__(self, status: int, error: str, message: str):
+        self.status, self.error, self.message = status, error, message
+
+    def response(self) -> JSONResponse:
+        body = {"statusCode": str(self.status), "error": self.error, "message": self.message}
+        return JSONResponse(body, status_code=self.status if self.status in (401, 413, 501, 503) else 400)
+
+
+NOT_FOUND = StorageError(404, "not_found", "Object not found")
+
+
+class ObjectStorage:
+    def __init__(self, sessions: Sessions, folder: Path):
+        self._sessions = sessions
+        self._folder = folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for unfinished in folder.glob("*.unfinished"):
+            unfinished.unlink()
+
+    def routes(self) -> list[Route]:
+        objects = "/storage/v1/object"
+        return [
+            Route("/storage/v1/bucket", self.create_bucket, methods=["POST"]),
+            Route("/storage/v1/bucket", self.list_buckets, methods=["GET"]),
+            Route("/storage/v1/bucket/{bucket}", self.get_bucket, methods=["GET"]),
+            Route(objects + "/list/{bucket}", self.list_objects, methods=["POST"]),
+            Route(objects + "/info/{bucket}/{name:path}", self.info, methods=["GET"]),
+            Route(objects + "/authenticated/{bucket}/{name:path}", self.download, methods=["GET"]),
+            Route(objects + "/{bucket}/{name:path}", self.download, methods=["GET"]),
+            Route(objects + "/{bucket}/{name:path}", self.upload, methods=["POST", "PUT"]),
+            Route(objects + "/{bucket}/{name:path}", self.remove_one, methods=["DELETE"]),
+            Route(objects + "/{bucket}", self.remove, methods=["DELETE"]),
+            Route("/storage/v1/{rest:path}", self.unsupported, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        ]
+
+    async def create_bucket(self, request: Request) -> Response:
+        body = await _json(request)
+        name = body.get("id") or body.get("name")
+        if not isinstance(name, str) or not name or "/" in name:
+            raise StorageError(400, "invalid_request", "a bucket needs an id without slashes")
+        async with self._sessions.open(request) as database:
+            try:
+                await database.execute(
+                    "insert into storage.buckets (id, name, public) values ($1, $1, $2)", name, bool(body.get("public"))
+                )
+            except asyncpg.UniqueViolationError:
+                raise StorageError(409, "Duplicate", "The resource already exists") from None
+        return JSONResponse({"name": name})
+
+    async def list_buckets(self, request: Request) -> Response:
+        async with self._sessions.open(request) as database:
+            rows = await database.fetchval(
+                "select coalesce(json_agg(b order by id), '[]')::text from storage.buckets b"
+            )
+        return Response(rows, media_type="application/json")
+
+    async def get_bucket(self, request: Request) -> Response:
+        async with self._sessions.open(request) as database:
+            row = await database.fetchval(
+                "select row_to_json(b)::text from storage.buckets b where id = $1", request.path_params["bucket"]
+            )
+        if row is None:
+            raise StorageError(404, "not_found", "Bucket not found")
+        return Response(row, media_type="application/json")
+
+    async def list_objects(self, request: Request) -> Response:
+        body = await _json(request)
+        if body.get("search") or body.get("sortBy", {}).get("column", "name") != "name":
+            raise not_supported("search and sorting in a list of objects")
+        prefix = str(body.get("prefix") or "")
+        async with self._sessions.open(request) as database:
+            rows = await database.fetch(
+                "select id::text, name, created_at::text, updated_at::text, metadata::text from storage.objects"
+                " where bucket_id = $1 and starts_with(name, $2) order by name limit $3 offset $4",
+                request.path_params["bucket"],
+                f"{prefix.rstrip('/')}/" if prefix else "",
+                min(int(body.get("limit") or 100), 1_000),
+                int(body.get("offset") or 0),
+            )
+        return JSONResponse([{**row, "metadata": json.loads(row["metadata"])} for row in map(dict, rows)])
+
+    async def info(self, request: Request) -> Response:
+        return JSONResponse(_described(await self._find(request)))
+
+    async def download(self, request: Request) -> Response:
+        """Streamed from disk; Starlette answers HEAD, Range and If-Range."""
+        found = await self._find(request)
+        metadata = found["metadata"]
+        return FileResponse(
+            self._folder / metadata["file"], media_type=metadata["mimetype"], headers={"etag": metadata["eTag"]}
+        )
+
+    async def upload(self, request: Request) -> Response:
+        bucket, name = _object(request)
+        replace = request.method == "PUT" or request.headers.get("x-upsert", "").lower() == "true"
+        path, metadata = await self._receive(request)
+        try:
+            async with self._sessions.open(request) as database:
+                known = await database.fetchrow(
+                    "select metadata ->> 'file' as file from storage.objects where bucket_id = $1 and name = $2",
+                    bucket,
+                    name,
+                )
+                if known and not replace:
+                    raise StorageError(409, "Duplicate", "The resource already exists")
+                try:
+                    identity = await database.fetchval(
+                        "insert into storage.objects (bucket_id, name, owner, metadata)"
+                        " values ($1, $2, auth.uid(), $3::jsonb) on conflict (bucket_id, name)"
+                        " do update set metadata = excluded.metadata, updated_at = now() returning id::text",
+                        bucket,
+                        name,
+                        json.dumps(metadata),
+                    )
+                except asyncpg.ForeignKeyViolationError:
+                    raise StorageError(404, "Bucket not found", "Bucket not found") from None
+                path.rename(self._folder / metadata["file"])
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        if known:
+            (self._folder / known["file"]).unlink(missing_ok=True)
+        return JSONResponse({"Id": identity, "Key": f"{bucket}/{name}"})
+
+    async def remove_one(self, request: Request) -> Response:
+        bucket, name = _object(request)
+        if not await self._remove(request, bucket, [name]):
+            raise NOT_FOUND
+        return JSONResponse({"message": "Successfully deleted"})
+
+    async def remove(self, request: Request) -> Response:
+        names = (await _json(request)).get("prefixes")
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise StorageError(400, "invalid_request", "prefixes must be a list of names")
+        return JSONResponse(await self._remove(request, request.path_params["bucket"], names))
+
+    async def unsupported(self, request: Request) -> Response:
+        raise not_supported(f"{request.method} {request.url.path}")
+
+    async def _find(self, request: Request) -> dict[str, Any]:
+        bucket, name = _object(request)
+        async with self._sessions.open(request) as database:
+            row = await database.fetchrow(
+                "select id::text, bucket_id, name, created_at::text, updated_at::text, metadata::text"
+                " from storage.objects where bucket_id = $1 and name = $2",
+                bucket,
+                name,
+            )
+        if row is None:
+            raise NOT_FOUND
+        found = dict(row)
+        found["metadata"] = json.loads(found["metadata"])
+        if not (self._folder / found["metadata"]["file"]).exists():
+            raise NOT_FOUND
+        return found
+
+    async def _remove(self, request: Request, bucket: str, names: list[str]) -> list[dict[str, Any]]:
+        async with self._sessions.open(request) as database:
+            rows = await database.fetch(
+                "delete from storage.objects where bucket_id = $1 and name = any ($2::text[])"
+                " returning id::text, bucket_id, name, metadata::text",
+                bucket,
+                names,
+            )
+        removed = [{**dict(row), "metadata": json.loads(row["metadata"])} for row in rows]
+        for row in removed:
+            (self._folder / row["metadata"]["file"]).unlink(missing_ok=True)
+        return [_described(row) for row in removed]
+
+    async def _receive(self, request: Request) -> tuple[Path, dict[str, Any]]:
+        """Writes the body to a file of another name than it will have, in constant memory."""
+        if request.headers.get("content-type", "").startswith("multipart/form-data"):
+            async with request.form() as form:
+                file = next((part for part in form.values() if isinstance(part, UploadFile)), None)
+                if file is None:
+                    raise StorageError(400, "invalid_request", "the form has no file")
+                return await self._write(_parts(file), file.content_type)
+        return await self._write(request.stream(), request.headers.get("content-type"))
+
+    async def _write(self, parts: AsyncIterator[bytes], mimetype: str | None) -> tuple[Path, dict[str, Any]]:
+        name = secrets.token_hex(16)
+        path = self._folder / f"{name}.unfinished"
+        size, digest = 0, hashlib.md5(usedforsecurity=False)
+        try:
+            with path.open("wb") as file:
+                async for part in parts:
+                    size += len(part)
+                    if size > _MAX_OBJECT_BYTES:
+                        raise StorageError(413, "Payload too large", "The object exceeded the maximum allowed size")
+                    digest.update(part)
+                    file.write(part)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return path, {
+            "file": name,
+            "size": size,
+            "mimetype": mimetype or "application/octet-stream",
+            "eTag": f'"{digest.hexdigest()}"',
+        }
+
+
+async def _parts(file: UploadFile) -> AsyncIterator[bytes]:
+    while part := await file.read(1 << 16):
+        yield part
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    try:
+        body = await request.json()
+    except ValueError:
+        raise StorageError(400, "invalid_request", "the body is no JSON") from None
+    if not isinstance(body, dict):
+        raise StorageError(400, "invalid_request", "the body must be an object")
+    return body
+
+
+def _object(request: Request) -> tuple[str, str]:
+    bucket, name = request.path_params["bucket"], request.path_params["name"]
+    odd = any(part in ("", ".", "..") for part in name.split("/")) or "\x00" in name
+    if odd or len(name.encode("utf-8", "replace")) > _MAX_NAME_BYTES:
+        raise StorageError(400, "InvalidKey", "Invalid key")
+    return bucket, name
+
+
+def _described(row: dict[str, Any]) -> dict[str, Any]:
+    metadata = {key: value for key, value in row["metadata"].items() if key != "file"}
+    return {**row, "metadata": metadata, "size": metadata["size"], "content_type": metadata["mimetype"]}

@@ -1,0 +1,82 @@
+"""Who a request of the local gateway is from, and its transaction on the database as that role."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import jwt
+from starlette.requests import Request
+
+from deployments.local.supabase.query_language import QueryError
+
+_ROLES = {"anon", "authenticated", "service_role"}
+_STATEMENT_SECONDS = 60
+_POOL_SIZE = 12
+
+Connection = Any  # asyncpg.Connection or the pool's proxy of one
+
+UNREACHABLE = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the connection was cut while a statement was being cancelled
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # the database takes no connections
+)
+
+
+class Sessions:
+    def __init__(self, database_url: str, jwt_secret: str):
+        self._url = database_url
+        self._secret = jwt_secret
+        self._pool: asyncpg.Pool | None = None
+
+    @asynccontextmanager
+    async def open(self, request: Request) -> AsyncIterator[Connection]:
+        """A transaction as the caller's role with the caller's claims, so that row level security applies.
+
+        Raises QueryError 401 for a key that is not ours, 503 while the database cannot be reached.
+        """
+        role, claims = self._caller(request)
+        try:
+            pool = await self._connected()
+            async with pool.acquire(timeout=10) as connection, connection.transaction():
+                await connection.execute(
+                    "select set_config('role', $1, true), set_config('request.jwt.claims', $2, true),"
+                    " set_config('statement_timeout', $3, true)",
+                    role,
+                    claims,
+                    f"{_STATEMENT_SECONDS}s",
+                )
+                yield connection
+        except (*UNREACHABLE, TimeoutError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError):
+            raise QueryError(503, "PGRST000", "Could not connect with the database") from None
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            self._pool.terminate()
+
+    async def _connected(self) -> asyncpg.Pool:
+        if self._pool is None:
+            # No connection is made before the first request, and a broken one is replaced at its next use.
+            self._pool = await asyncpg.create_pool(self._url, min_size=0, max_size=_POOL_SIZE, timeout=5)
+        return self._pool
+
+    def _caller(self, request: Request) -> tuple[str, str]:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            token = request.headers.get("apikey", "")
+        if not token:
+            return "anon", '{"role":"anon"}'
+        try:
+            claims = jwt.decode(token, self._secret, algorithms=["HS256"], options={"verify_aud": False})
+        except jwt.ExpiredSignatureError:
+            raise QueryError(401, "PGRST303", "JWT expired") from None
+        except jwt.PyJWTError:
+            raise QueryError(401, "PGRST301", "JWT could not be verified") from None
+        role = claims.get("role")
+        if role not in _ROLES:
+            raise QueryError(401, "PGRST301", "the key names no role of the platform")
+        return role, json.dumps(claims)

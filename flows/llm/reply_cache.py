@@ -1,0 +1,36 @@
+"""Model replies that are kept until the pass is complete, so that a retry of the run pays only for what is missing.
+
+The steps after extraction ask few questions, each a large one. A question is known by a hash of the model, the prompt
+and the shape of the reply: the same facts give the same question in the next run.
+"""
+
+import hashlib
+import json
+from uuid import UUID
+
+from flows.llm.client import Reply, block, current_model
+from flows.store.client import current_store
+
+
+async def ask(
+    user_id: UUID, *, step: str, model: str, system: str, blocks: dict[str, str], reply: type[Reply], max_tokens: int
+) -> Reply:
+    """One question about some blocks of text (name → text), asked unless the reply is known.
+
+    Raises what Claude.ask raises.
+    """
+    question = json.dumps([model, system, list(blocks.items()), reply.model_json_schema()])
+    key = hashlib.sha256(question.encode()).hexdigest()
+    known = await current_store().reply(user_id, key)
+    if known is not None:
+        return reply.model_validate(known)
+    answer = await current_model().ask(
+        step=step,
+        model=model,
+        system=system,
+        content="\n\n".join(block(name, text) for name, text in blocks.items()),
+        reply=reply,
+        max_tokens=max_tokens,
+    )
+    await current_store().save_reply(user_id, key, answer.model_dump(mode="json"))
+    return answer

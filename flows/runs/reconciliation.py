@@ -1,0 +1,146 @@
+"""What no hook has written: rows that do not say what Prefect knows of their runs are set right.
+
+A hook fails when the database is away, and does not run at all when the machine of the run is lost. So the scheduled
+flow compares: a row says processing and its run has ended; a run has ended before it could claim its user. A run that
+is silent, or that a worker took and never began, is ended by automations (deployments/automations) and then found here.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any, TypeVar
+from uuid import UUID
+
+from prefect import State, get_client
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.states import Cancelled
+
+from flows.errors import NotOwner, UserNotFound, told
+from flows.extraction import slot_sharing
+from flows.runs import flow_runs, status
+from flows.settings import PassSettings
+from flows.store.client import Store
+
+Item = TypeVar("Item")
+
+_LOOK_BACK = timedelta(days=1)  # for runs that have ended without ever having had their user
+_AT_ONCE = 100  # ids in one request
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A row that does not say how its run has ended."""
+
+    user_id: UUID
+    run_id: str
+    run: FlowRun | None  # None: Prefect does not know it
+    claimed: bool = True
+
+
+async def reconcile(users: Store, deployment_id: UUID) -> int:
+    """Sets every wrong row right, and slots of the extraction that nobody has any more; returns how many rows."""
+    async with get_client() as prefect:
+        wrong, lost = await _wrong(prefect, users, deployment_id), await slot_sharing.lost_slots(prefect)
+        if not wrong and not lost:
+            return 0
+        # The run's own hooks may be about to write, and know more.
+        await asyncio.sleep(PassSettings().full_pass_hook_seconds)
+        if still_lost := min(lost, await slot_sharing.lost_slots(prefect)):
+            await slot_sharing.give_back(prefect, still_lost)
+        still = {row.run_id for row in await _wrong(prefect, users, deployment_id)}
+        wrong = [row for row in wrong if row.run_id in still]
+        for row in wrong:
+            await _set_right(prefect, users, row)
+        return len(wrong)
+
+
+async def _wrong(prefect: PrefectClient, users: Store, deployment_id: UUID) -> list[Wrong]:
+    return [*await _over(prefect, users), *await _never_had_their_user(prefect, users, deployment_id)]
+
+
+async def _over(prefect: PrefectClient, users: Store) -> list[Wrong]:
+    """Rows that say processing while their run has ended."""
+    owners = [owner async for owner in users.processing()]
+    known = await _runs(prefect, (run_id for _, run_id in owners))
+    return [
+        Wrong(user_id, run_id, known.get(run_id))
+        for user_id, run_id in owners
+        if run_id not in known or _has_ended(known[run_id])
+    ]
+
+
+async def _never_had_their_user(prefect: PrefectClient, users: Store, deployment_id: UUID) -> list[Wrong]:
+    """Runs that have ended badly and never were the owner, for want of a database or because they died too early."""
+    since = datetime.now(UTC) - _LOOK_BACK
+    busy = {flow_runs.user_of(run) async for run in flow_runs.active(prefect, deployment_id)}
+    latest: dict[UUID, FlowRun] = {}
+    async for run in flow_runs.ended_badly(prefect, deployment_id, since):
+        # These two have nothing to write: another run has the user, or there is no such row.
+        if run.state and told(run.state.message).type in (NotOwner.__name__, UserNotFound.__name__):
+            continue
+        user_id = flow_runs.user_of(run)
+        if user_id is not None and user_id not in busy and _made(latest.setdefault(user_id, run)) < _made(run):
+            latest[user_id] = run
+    rows: dict[UUID, dict[str, Any]] = {}
+    for some in _portions(latest):
+        rows |= await users.profiles(some, "user_id,full_pass_status,full_pass_run_id")
+    owners = await _runs(prefect, (row["full_pass_run_id"] or "" for row in rows.values()))
+    missed = []
+    for user_id, row in rows.items():
+        run, owner = latest[user_id], owners.get(row["full_pass_run_id"])
+        # An older run has the row, or none.
+        if row["full_pass_status"] != "processing" and (owner is None or _made(owner) < _made(run)):
+            missed.append(Wrong(user_id, str(run.id), run, claimed=False))
+    return missed
+
+
+async def _set_right(prefect: PrefectClient, users: Store, row: Wrong) -> None:
+    if row.run is None or row.run.state is None:
+        await status.write_crash(users, row.user_id, row.run_id)
+        return
+    if row.claimed or await status.claim(users, row.run):
+        await status.write_end(users, row.run, await _end(prefect, row.run, row.run.state))
+
+
+async def _end(prefect: PrefectClient, run: FlowRun, state: State) -> State:
+    """How the run has ended. One that fell silent after it was told to stop was cancelled, and did not crash."""
+    if state.type == StateType.CRASHED:
+        states = await prefect.read_flow_run_states(run.id)
+        if any(earlier.type == StateType.CANCELLING for earlier in states):
+            return Cancelled()
+    return state
+
+
+async def _runs(prefect: PrefectClient, run_ids: Iterable[str]) -> dict[str, FlowRun]:
+    found: dict[str, FlowRun] = {}
+    for some in _portions({run_id for run_id in run_ids if _is_uuid(run_id)}):
+        asked = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(run_id) for run_id in some]))
+        found |= {str(run.id): run for run in await prefect.read_flow_runs(flow_run_filter=asked, limit=_AT_ONCE)}
+    return found
+
+
+def _portions(items: Iterable[Item]) -> Iterator[list[Item]]:
+    waiting = iter(items)
+    while portion := list(islice(waiting, _AT_ONCE)):
+        yield portion
+
+
+def _has_ended(run: FlowRun) -> bool:
+    return run.state is not None and run.state.is_final()
+
+
+def _made(run: FlowRun) -> datetime:
+    """When the run was made, by the server's clock, which is the same for all runs."""
+    return run.created or datetime.min.replace(tzinfo=UTC)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,100 @@
+"""Step 3 against the Supabase gateway: what readers see while a new set of chunks replaces an old one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from flows import spool
+from flows.chunks import cutting, export_chunks
+from flows.chunks.export_chunks import Saved
+from flows.exports.conversations import Conversation, Message, Speaker
+from flows.store.client import Store, open_store
+from tests.integration.service import FullPassService
+
+RUN = "11111111-0000-4000-8000-000000000001"
+
+
+@pytest.fixture
+def user(service: FullPassService, monkeypatch: pytest.MonkeyPatch) -> UUID:
+    """A user whom RUN owns, with the settings of a worker in the environment."""
+    for name in ("SUPABASE_URL", "SUPABASE_SERVICE_KEY"):
+        monkeypatch.setenv(name, service.stack.environment[name])
+    return service.new_user(full_pass_status="processing", full_pass_run_id=RUN)
+
+
+def write(path: Path, names: range, at: datetime = datetime(2024, 5, 1, tzinfo=UTC)) -> Path:
+    """A spool file with one chunk for each conversation."""
+    said = ((number, Message(Speaker.USER, f"I like tea number {number}.", at)) for number in names)
+    talks = (Conversation(f"c{number}", f"Talk {number}", at, at, [message]) for number, message in said)
+    spool.write(path, (export_chunks.record(chunk) for talk in talks for chunk in cutting.chunks(talk)))
+    return path
+
+
+def save(user: UUID, chunks: Path, beside: Callable[[Store], Any] | None = None) -> Saved:
+    async def run() -> Saved:
+        async with open_store() as users, _beside(beside, users):
+            return await export_chunks.save(users, user, RUN, chunks)
+
+    return asyncio.run(run())
+
+
+@asynccontextmanager
+async def _beside(work: Callable[[Store], Any] | None, users: Store) -> AsyncIterator[None]:
+    task = asyncio.create_task(work(users)) if work else None
+    yield
+    if task:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def test_an_unchanged_chunk_keeps_its_row_and_what_is_gone_is_pruned(service, user, tmp_path):
+    assert save(user, write(tmp_path / "a", range(500))) == Saved(written=500, unchanged=0, pruned=0)
+    first = {row["chunk_key"]: row for row in service.chunks(user)}
+    assert save(user, tmp_path / "a") == Saved(written=0, unchanged=500, pruned=0)
+    assert save(user, write(tmp_path / "b", range(100, 650))) == Saved(written=150, unchanged=400, pruned=100)
+    second = {row["chunk_key"]: row for row in service.chunks(user)}
+    assert len(second) == 550
+    assert all(second[key] == first[key] for key in first.keys() & second.keys())
+
+
+def test_a_reader_never_sees_fewer_chunks_than_the_smaller_set(service, user, tmp_path):
+    save(user, write(tmp_path / "a", range(600)))
+    seen: list[int] = []
+
+    async def read(users: Store) -> None:
+        while True:
+            seen.append(sum([1 async for _ in users.chunk_keys(user)]))
+
+    save(user, write(tmp_path / "b", range(1_000, 1_600)), beside=read)
+    assert len(seen) > 2
+    assert min(seen) >= 600
+
+
+def test_a_save_that_is_cut_short_leaves_the_old_set_and_the_next_one_completes_it(service, user, tmp_path):
+    save(user, write(tmp_path / "a", range(300)))
+    old = {row["chunk_key"] for row in service.chunks(user)}
+    whole = write(tmp_path / "b", range(1_000, 1_900)).read_bytes()
+    (tmp_path / "cut").write_bytes(whole[: len(whole) // 2 + 30])  # within a line
+    with pytest.raises(ValueError, match=r"Unterminated|truncated"):
+        save(user, tmp_path / "cut")
+    assert old < {row["chunk_key"] for row in service.chunks(user)}
+    assert save(user, tmp_path / "b").pruned == 300
+    assert {row["conversation_id"] for row in service.chunks(user)} == {f"c{n}" for n in range(1_000, 1_900)}
+
+
+def test_dates_are_utc_and_recent_means_180_days(service, user, tmp_path):
+    now = datetime.now(UTC)
+    lisbon = now.astimezone().tzinfo
+    for name, at in (("old", now - timedelta(days=181)), ("new", (now - timedelta(days=179)).astimezone(lisbon))):
+        save(user, write(tmp_path / name, range(1), at))
+        (row,) = service.chunks(user)
+        assert datetime.fromisoformat(row["created_at"]) == at
+        assert row["is_recent"] is (name == "new")
+        assert (row["position"], row["first_message"], row["last_message"], row["message_count"]) == (0, 0, 0, 1)
+        assert row["token_count"] > 5

@@ -1,0 +1,331 @@
+"""The local Supabase gateway through the real supabase client, and by hand where that client is too polite."""
+
+import asyncio
+import json
+import secrets
+import sys
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+from postgrest import APIError
+from storage3.exceptions import StorageApiError
+from supabase import acreate_client
+
+from deployments.local.processes import Port, Service
+from deployments.local.stack import ROOT
+from deployments.local.supabase import database, keys
+from tests.conftest import clean_environment
+
+SECRET = "s" * 64
+SCHEMA = """
+    create table things (
+        id uuid primary key default gen_random_uuid(), owner uuid, name text unique, amount integer, tags text[],
+        at timestamptz default '2026-01-01T00:00:00Z', extra jsonb);
+    alter table things enable row level security;
+    create policy own on things for select to authenticated using (owner = auth.uid());
+    create function answer(a integer, b integer default 2) returns integer language sql as 'select a * b';
+    create function many(n integer) returns setof integer language sql as 'select generate_series(1, n)';
+    create function pairs(words text[]) returns table (word text, size integer) language sql
+        as 'select w, length(w) from unnest(words) w';
+    create function one_thing(p_name text) returns things language sql as 'select * from things where name = p_name';
+    create function nothing() returns void language sql as 'select';
+    create function echo(value jsonb) returns jsonb language sql as 'select value';
+    create function refuse() returns void language plpgsql as
+        $$ begin raise exception using errcode = 'FP001', message = 'no', detail = 'because', hint = 'do'; end $$;
+"""
+
+
+@pytest.fixture(scope="module")
+def gateway(postgres, tmp_path_factory):
+    name = f"test_{secrets.token_hex(6)}"
+    postgres.create_database(name)
+
+    async def prepare() -> None:
+        await database.prepare(postgres.url(name))
+        connection = await asyncpg.connect(postgres.url(name))
+        await connection.execute(SCHEMA)
+        await connection.close()
+
+    asyncio.run(prepare())
+    port, folder = Port(0), tmp_path_factory.mktemp("gateway")
+    command = [sys.executable, "-m", "deployments.local.supabase", "--port", str(port.number)]
+    service = Service(
+        "gateway",
+        [*command, "--database-url", postgres.url(name), "--storage-dir", str(folder / "storage")],
+        log=folder / "log",
+        environment={**clean_environment(), "SUPABASE_JWT_SECRET": SECRET},
+        cwd=ROOT,
+    )
+    service.start()
+    service.wait_until_listening("127.0.0.1", port.number)
+    yield f"http://127.0.0.1:{port.number}"
+    service.stop()
+    port.release()
+
+
+@pytest.fixture
+def http(gateway):
+    headers = {"Authorization": f"Bearer {keys.mint_key(SECRET, 'service_role')}"}
+    with httpx.Client(base_url=gateway, headers=headers, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def name() -> str:
+    return f"thing-{uuid4()}"
+
+
+def through_client(gateway, use, key=None):
+    async def run():
+        return await use(await acreate_client(gateway, key or keys.mint_key(SECRET, "service_role")))
+
+    return asyncio.run(run())
+
+
+# Tables
+
+
+def test_rows_are_written_read_changed_and_deleted(gateway, name):
+    async def use(client):
+        things = client.table("things")
+        row = {"name": name, "amount": 3, "tags": ["a", 'b"c'], "extra": {"k": [1, None]}}
+        (made,) = (await things.insert(row).execute()).data
+        assert {key: made[key] for key in row} == row
+        assert made["at"] == "2026-01-01T00:00:00+00:00"
+        (changed,) = (await things.update({"amount": 4}).eq("name", name).execute()).data
+        assert changed == {**made, "amount": 4}
+        (merged,) = (await things.upsert({"name": name, "amount": 5}, on_conflict="name").execute()).data
+        assert (merged["id"], merged["amount"]) == (made["id"], 5)
+        single = await things.select("name,amount").eq("name", name).single().execute()
+        assert single.data == {"name": name, "amount": 5}
+        assert (await things.select("id").eq("name", name).maybe_single().execute()).data == {"id": made["id"]}
+        (gone,) = (await things.delete().eq("name", name).execute()).data
+        assert gone["id"] == made["id"]
+        assert (await things.select("*").eq("name", name).execute()).data == []
+
+    through_client(gateway, use)
+
+
+def test_filters_order_pages_and_counts(gateway, name):
+    async def use(client):
+        things = client.table("things")
+        await things.insert(
+            [{"name": f"{name} {n}", "amount": n} for n in range(5)] + [{"name": f"{name} x"}]
+        ).execute()
+
+        async def names(query):
+            return [row["name"].removeprefix(f"{name} ") for row in (await query.order("name").execute()).data]
+
+        def mine(columns="name", **options):
+            return things.select(columns, **options).like("name", f"{name}%")
+
+        assert await names(mine().gt("amount", 1).lte("amount", 3)) == ["2", "3"]
+        assert await names(mine().is_("amount", "null")) == ["x"]
+        assert await names(mine().not_.is_("amount", "null").neq("amount", 0)) == ["1", "2", "3", "4"]
+        assert await names(mine().in_("name", [f"{name} 1", f"{name} 4", 'odd,"name'])) == ["1", "4"]
+        page = await mine(count="exact").order("name", desc=True).range(1, 2).execute()
+        assert ([row["name"][-1] for row in page.data], page.count) == (["4", "3"], 6)
+
+    through_client(gateway, use)
+
+
+def test_row_level_security_decides_who_sees_what(gateway, name):
+    user = uuid4()
+    through_client(gateway, lambda client: client.table("things").insert({"name": name, "owner": str(user)}).execute())
+
+    def seen_by(key):
+        async def use(client):
+            return len((await client.table("things").select("*").eq("name", name).execute()).data)
+
+        return through_client(gateway, use, key)
+
+    assert seen_by(keys.mint_key(SECRET, "service_role")) == 1
+    assert seen_by(keys.user_token(SECRET, user)) == 1
+    assert seen_by(keys.user_token(SECRET, uuid4())) == 0
+    assert seen_by(keys.mint_key(SECRET, "anon")) == 0
+    with pytest.raises(APIError) as refused:
+        through_client(
+            gateway,
+            lambda client: client.table("things").insert({"name": "x"}).execute(),
+            keys.user_token(SECRET, user),
+        )
+    assert refused.value.code == "42501"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        keys.mint_key("x" * 64, "service_role"),
+        keys.mint_key(SECRET, "postgres"),
+        "nonsense",
+        keys.mint_key(SECRET, "anon", exp=1),
+    ],
+)
+def test_a_key_that_is_not_ours_is_401(http, key):
+    answer = http.get("/rest/v1/things", headers={"Authorization": f"Bearer {key}"})
+    assert answer.status_code == 401
+    assert answer.json()["code"].startswith("PGRST30")
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"select": "id from things; drop table things; --"},
+        {"select": '"id"'},
+        {'id"; drop table things; --': "eq.1"},
+        {"order": "id; drop table things"},
+        {"order": "(select 1)"},
+        {"limit": "1; drop table things"},
+        {"id": "eq"},
+        {"id": "is.(select 1)"},
+        {"amount": "in.1,2"},
+    ],
+)
+def test_sql_in_the_query_string_is_refused(http, parameters):
+    assert http.get("/rest/v1/things", params=parameters).status_code in (400, 501)
+    assert http.get("/rest/v1/things").status_code == 200
+
+
+def test_sql_in_a_value_is_a_value(http, name):
+    nasty = f"{name}'; drop table things; --"
+    http.post("/rest/v1/things", json={"name": nasty}).raise_for_status()
+    assert len(http.get("/rest/v1/things", params={"name": f"eq.{nasty}"}).json()) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("GET", "/rest/v1/nowhere", None, 404, "PGRST205"),
+        ("GET", "/rest/v1/pg_authid", None, 404, "PGRST205"),
+        ("GET", "/rest/v1/things?colour=eq.1", None, 400, "42703"),
+        ("GET", "/rest/v1/things?id=eq.no-uuid", None, 400, "22P02"),
+        ("POST", "/rest/v1/things", {"amount": "many"}, 400, "22P02"),
+        ("POST", "/rest/v1/rpc/nowhere", {}, 404, "PGRST202"),
+        ("POST", "/rest/v1/rpc/answer", {"c": 1}, 404, "PGRST202"),
+        ("POST", "/rest/v1/rpc/refuse", {}, 400, "FP001"),
+        ("GET", "/rest/v1/things?select=id,other(name)", None, 501, "GATEWAY501"),
+        ("GET", "/rest/v1/things?or=(id.eq.1,id.eq.2)", None, 501, "GATEWAY501"),
+        ("GET", "/rest/v1/things?name=fts.word", None, 501, "GATEWAY501"),
+        ("POST", "/auth/v1/signup", {}, 501, "GATEWAY501"),
+        ("GET", "/rest/v1/rpc/answer?a=1", None, 501, "GATEWAY501"),
+    ],
+)
+def test_what_cannot_be_answered_says_why_in_postgrests_form(http, method, path, body, status, code):
+    answer = http.request(method, path, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.json()["message"]
+
+
+def test_malformed_and_oversized_bodies_are_refused(http):
+    assert http.post("/rest/v1/things", content=b"{").json()["code"] == "PGRST102"
+    assert http.post("/rest/v1/things", json=[1]).json()["code"] == "PGRST102"
+    assert http.post("/rest/v1/things", content=b" " * (51 * 1024**2)).status_code == 413
+
+
+# Functions
+
+
+def test_functions_of_every_shape_are_called_by_name(gateway, http, name):
+    async def use(client):
+        async def call(function, **arguments):
+            return (await client.rpc(function, arguments).execute()).data
+
+        assert await call("answer", a=3) == 6
+        assert await call("answer", a=3, b=5) == 15
+        assert await call("answer", a=None) is None
+        assert await call("many", n=3) == [1, 2, 3]
+        assert await call("many", n=0) == []
+        assert await call("pairs", words=["a", "bcd"]) == [{"word": "a", "size": 1}, {"word": "bcd", "size": 3}]
+        value = {"deep": [1.5, "ü", None, {"x": False}]}
+        assert await call("echo", value=value) == value
+        await client.table("things").insert({"name": name}).execute()
+        assert (await call("one_thing", p_name=name))["name"] == name
+        with pytest.raises(APIError) as refused:
+            await call("refuse")
+        assert (refused.value.code, refused.value.details) == ("FP001", "because")
+
+    through_client(gateway, use)
+    assert http.post("/rest/v1/rpc/nothing", json={}).status_code == 204
+
+
+def test_it_answers_503_while_the_database_is_down_and_recovers(http, postgres):
+    assert http.get("/rest/v1/things").status_code == 200
+    postgres.kill()
+    try:
+        answer = http.get("/rest/v1/things")
+        assert (answer.status_code, answer.json()["code"]) == (503, "PGRST000")
+    finally:
+        postgres.start()
+    assert http.get("/rest/v1/things").status_code == 200
+
+
+# Storage
+
+
+@pytest.fixture
+def bucket(http):
+    bucket = f"bucket-{uuid4()}"
+    http.post("/storage/v1/bucket", json={"id": bucket, "public": False}).raise_for_status()
+    return bucket
+
+
+def test_objects_are_uploaded_listed_downloaded_and_removed(gateway, bucket):
+    async def use(client):
+        objects = client.storage.from_(bucket)
+        await objects.upload("a folder/ü 1.bin", b"first", {"content-type": "application/zip"})
+        with pytest.raises(StorageApiError):
+            await objects.upload("a folder/ü 1.bin", b"second")
+        assert await objects.download("a folder/ü 1.bin") == b"first"
+        await objects.upload("a folder/ü 1.bin", b"second", {"upsert": "true"})
+        assert await objects.download("a folder/ü 1.bin") == b"second"
+        assert [found["name"] for found in await objects.list("a folder")] == ["a folder/ü 1.bin"]
+        await objects.remove(["a folder/ü 1.bin"])
+        with pytest.raises(StorageApiError):
+            await objects.download("a folder/ü 1.bin")
+        assert bucket in {found.id for found in await client.storage.list_buckets()}
+
+    through_client(gateway, use)
+
+
+def test_a_part_of_an_object_can_be_asked_for(http, bucket):
+    content = bytes(range(256)) * 1_000
+    path = f"/storage/v1/object/{bucket}/x"
+    http.post(path, content=content).raise_for_status()
+    whole = http.get(path)
+    assert (whole.content, whole.headers["content-length"]) == (content, str(len(content)))
+    part = http.get(path, headers={"Range": "bytes=100-199", "If-Range": whole.headers["etag"]})
+    assert (part.status_code, part.content) == (206, content[100:200])
+    assert part.headers["content-range"] == f"bytes 100-199/{len(content)}"
+    assert http.get(path, headers={"Range": "bytes=255900-"}).content == content[255_900:]
+    assert http.get(path, headers={"Range": "bytes=999999-"}).status_code == 416
+    http.put(path, content=b"new").raise_for_status()
+    changed = http.get(path, headers={"Range": "bytes=1-", "If-Range": whole.headers["etag"]})
+    assert (changed.status_code, changed.content) == (200, b"new")
+
+
+def test_a_private_object_is_for_the_service_key_only(http, bucket):
+    path = f"/storage/v1/object/{bucket}/x"
+    http.post(path, content=b"private").raise_for_status()
+    for key in (keys.mint_key(SECRET, "anon"), keys.user_token(SECRET, uuid4())):
+        answer = http.get(path, headers={"Authorization": f"Bearer {key}"})
+        assert (answer.status_code, answer.json()["statusCode"]) == (400, "404")
+        assert http.post(f"{path}2", content=b"x", headers={"Authorization": f"Bearer {key}"}).status_code in (400, 403)
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "a/../../b", "a//b", "%2e%2e/b", "a/%00b", "a" * 1_100])
+def test_a_name_never_leaves_the_bucket(http, bucket, name):
+    answer = httpx.request(
+        "POST",
+        str(http.base_url.copy_with(raw_path=f"/storage/v1/object/{bucket}/{name}".encode())),
+        headers=http.headers,
+        content=b"x",
+    )
+    assert answer.status_code in (400, 501)
+
+
+def test_an_object_in_no_bucket_and_a_bucket_twice_are_refused(http, bucket):
+    assert json.loads(http.post("/storage/v1/object/nowhere/x", content=b"x").content)["statusCode"] == "404"
+    assert http.post("/storage/v1/bucket", json={"id": bucket}).json()["statusCode"] == "409"
+    assert http.post("/storage/v1/object/sign/x/y", json={}).status_code in (400, 501)

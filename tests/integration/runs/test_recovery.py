@@ -1,0 +1,391 @@
+"""Rows that no hook has written are set right, and failed users come back by themselves or when somebody asks."""
+
+import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from uuid import uuid4
+
+import pytest
+from prefect.exceptions import CancelledRun
+
+from deployments.local.stack import ROOT, Stack
+from tests.conftest import clean_environment
+from tests.faults.passes import QUICK
+from tests.faults.step_locks import Holds
+from tests.integration.service import FullPassService, Json, export_of, simple_export
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack on which failed users come back when a test makes them due."""
+    environment = {**clean_environment(), **QUICK, "FULL_PASS_RETRY_MINUTES": "60", "FULL_PASS_HOOK_SECONDS": "1"}
+    with Stack(tmp_path_factory.mktemp("stack"), environment, tell=lambda what: None) as running:
+        yield running
+
+
+def fault(service: FullPassService, **given: object) -> None:
+    service.messages.put("/_control", json={"faults": [given]}).raise_for_status()
+
+
+def made(service: FullPassService, state: str, **parameters: object) -> str:
+    """A run of the deployment that is in a state though no process has ever worked on it; returns its id."""
+    found = service.prefect.get("/deployments/name/full-pass/full-pass").json()
+    body = {"parameters": parameters, "state": {"type": state}}
+    run = service.prefect.post(f"/deployments/{found['id']}/create_flow_run", json=body).raise_for_status()
+    return str(run.json()["id"])
+
+
+def becomes(service: FullPassService, run_id: str, state: str, message: str = "") -> None:
+    body = {"state": {"type": state, "message": message}, "force": True}
+    service.prefect.post(f"/flow_runs/{run_id}/set_state", json=body).raise_for_status()
+
+
+def processing(service: FullPassService, run_id: str, **columns: object) -> Json:
+    """A user whose row says that this run has it."""
+    return {"full_pass_status": "processing", "full_pass_run_id": run_id, "full_pass_attempts": 1, **columns}
+
+
+# Set right
+
+
+def test_a_database_that_is_away_does_not_hide_the_error_and_nothing_is_asked_twice(service, stack):
+    user_id = service.new_user()
+    path = service.upload(user_id, simple_export("I like tea."))
+    with Holds(stack.database_url) as holds:
+        holds.place(user_id, "save_memory")
+        impatient = {"SUPABASE_PATIENCE_SECONDS": "1"}
+        run_id = service.start(settings=impatient, user_id=str(user_id), storage_path=path)
+        holds.reached(user_id)
+        stack.postgres.close_database(stack.database_name)
+        try:
+            run = service.ended(run_id)
+            service.gone(run_id)
+        finally:
+            stack.postgres.open_database(stack.database_name)
+        holds.lose()
+    assert run["state_type"] == "FAILED"
+    assert "StepFailed: step=save_memory: StoreError: " in run["state"]["message"]
+    assert service.row(user_id)["full_pass_status"] == "processing"
+    assert service.tick(most_starts=0) == {"corrected": 1, "started": 0}
+    row = service.row(user_id)
+    assert row["full_pass_error"].startswith("step=save_memory: StoreError: ")
+    assert " (attempt 1 of 20, the next about " in row["full_pass_error"]
+    service.due(user_id)
+    service.retry_failed()
+    row = service.succeeded(user_id)
+    assert row["full_pass_attempts"] == 2
+    assert [service.calls(kind) for kind in ("ChunkFacts", "MemoryDocument", "ProfileSections")] == [1, 1, 1]
+
+
+def test_a_run_that_never_reached_the_database_is_not_forgotten(service, stack):
+    user_id = service.new_user()
+    path = service.upload(user_id, simple_export("I like tea."))
+    stack.postgres.close_database(stack.database_name)
+    try:
+        impatient = {"SUPABASE_PATIENCE_SECONDS": "1"}
+        run_id = service.start(settings=impatient, user_id=str(user_id), storage_path=path)
+        assert service.ended(run_id)["state_type"] == "FAILED"
+        service.gone(run_id)
+    finally:
+        stack.postgres.open_database(stack.database_name)
+    assert service.row(user_id)["full_pass_status"] == "pending"
+    service.tick(most_starts=0)
+    row = service.row(user_id)
+    assert (row["full_pass_status"], row["full_pass_run_id"]) == ("failed", run_id)
+    assert row["full_pass_error"].startswith("step=download_conversations: StoreError: ")
+    service.due(user_id)
+    assert service.tick()["started"] == 1
+    assert service.succeeded(user_id)["full_pass_attempts"] == 2
+
+
+def test_a_machine_that_is_gone_is_noticed_by_its_silence(service, stack):
+    fault(service, kind="hang", schema="ChunkFacts")
+    user_id = service.new_user()
+    run_id = service.trigger(user_id, service.upload(user_id, simple_export("I like tea.")))
+    service.messages.get("/_control/wait", params={"schema": "ChunkFacts", "in_flight": 1}).raise_for_status()
+    stack.services["worker"].kill()
+    service.kill_run(run_id)
+    stack.start_worker()
+    service.messages.put("/_control", json={}).raise_for_status()
+    assert service.ended(run_id)["state_type"] == "CRASHED"
+    service.tick()
+    row = service.row(user_id)
+    assert row["full_pass_error"].startswith("step=extract_facts: Crashed: the process of the flow run ended")
+    assert service.retry(user_id).status_code == 202
+    assert service.succeeded(user_id)["full_pass_attempts"] == 2
+
+
+@pytest.mark.parametrize(
+    ("states", "status", "error"),
+    [
+        (["COMPLETED"], "complete", None),
+        (["CRASHED"], "failed", "step=save_chunks: Crashed: "),
+        (["CANCELLING", "CRASHED"], "failed", "step=save_chunks: Cancelled: cancelled by operator (permanent: "),
+        (["CANCELLED"], "failed", "step=save_chunks: Cancelled: cancelled by operator (permanent: "),
+        (["FAILED"], "failed", "step=save_chunks: Failed: unexpected; "),
+    ],
+    ids=["completed", "crashed", "cancelled, then silent", "cancelled", "failed"],
+)
+def test_a_row_whose_run_has_ended_without_a_word_says_how(service, states, status, error):
+    user_id = service.new_user()
+    run_id = made(service, "RUNNING", user_id=str(user_id), storage_path=f"imports/{user_id}/x.zip")
+    service.patch(user_id, **processing(service, run_id, import_stage="save_chunks"))
+    for state in states:
+        becomes(service, run_id, state)
+    service.tick()
+    row = service.row(user_id)
+    assert row["full_pass_status"] == status
+    assert (row["full_pass_error"] or "").startswith(error or "")
+    assert row["full_pass_completed_at"] is not None
+
+
+def test_the_error_of_a_failed_run_is_read_from_its_state_with_its_permanence(service):
+    user_id = service.new_user()
+    run_id = made(service, "RUNNING", user_id=str(user_id), storage_path=f"imports/{user_id}/x.zip")
+    service.patch(user_id, **processing(service, run_id))
+    message = (
+        "Flow run encountered an exception: StepFailed: step=chunk_conversations: ExportError: the export is empty"
+    )
+    becomes(service, run_id, "FAILED", message)
+    service.tick()
+    row = service.row(user_id)
+    assert row["full_pass_error"] == (
+        "step=chunk_conversations: ExportError: the export is empty (permanent: not tried again by itself)"
+    )
+    assert row["full_pass_next_retry_at"] is None
+
+
+def test_a_row_of_a_run_that_prefect_does_not_know_is_set_right(service):
+    user_id = service.new_user()
+    service.patch(user_id, **processing(service, str(uuid4()), import_stage="extract_facts"))
+    service.tick()
+    assert service.row(user_id)["full_pass_error"].startswith("step=extract_facts: Crashed: ")
+
+
+def test_a_row_that_an_older_system_has_left_processing_is_set_right(service):
+    user_id = service.new_user(full_pass_status="processing")
+    service.tick()
+    row = service.row(user_id)
+    assert row["full_pass_status"] == "failed"
+    assert row["full_pass_error"].startswith("step=download_conversations: Crashed: ")
+    assert row["full_pass_error"].endswith(" (not tried again by itself: deliver the export again)")
+    assert row["full_pass_next_retry_at"] is None
+
+
+def test_a_row_of_a_run_that_lives_is_left_alone(service):
+    user_id = service.new_user()
+    run_id = made(service, "RUNNING", user_id=str(user_id), storage_path=f"imports/{user_id}/x.zip")
+    service.patch(user_id, **processing(service, run_id))
+    before = service.row(user_id)
+    service.tick()
+    assert service.row(user_id) == before
+    becomes(service, run_id, "CRASHED")
+
+
+def test_a_run_that_a_worker_took_and_never_began_is_made_again(service, stack):
+    user_id = service.new_user()
+    path = service.upload(user_id, simple_export("I like tea."))
+    stack.apply(FULL_PASS_START_MINUTES="0.2")
+    try:
+        run_id = made(service, "PENDING", user_id=str(user_id), storage_path=path)
+        assert service.ended(run_id)["state_type"] == "CRASHED"
+    finally:
+        stack.apply()
+    service.tick(most_starts=0)
+    assert service.row(user_id)["full_pass_run_id"] == run_id
+    service.due(user_id)
+    service.tick()
+    assert service.succeeded(user_id)["full_pass_attempts"] == 2
+
+
+def test_a_run_that_was_cancelled_before_it_began_is_not_retried_by_itself(service):
+    user_id = service.new_user()
+    run_id = made(service, "PENDING", user_id=str(user_id), storage_path=f"imports/{user_id}/x.zip")
+    becomes(service, run_id, "CANCELLED")
+    for _ in range(2):
+        service.tick()
+    row = service.row(user_id)
+    assert (row["full_pass_status"], row["full_pass_run_id"]) == ("failed", run_id)
+    assert "cancelled by operator (permanent: not tried again by itself)" in row["full_pass_error"]
+
+
+def test_a_second_run_that_ended_at_once_stays_without_consequence(service):
+    fault(service, kind="hang", schema="ChunkFacts")
+    user_id = service.new_user()
+    path = service.upload(user_id, simple_export("I like tea."))
+    run_id = service.trigger(user_id, path)
+    service.messages.get("/_control/wait", params={"schema": "ChunkFacts", "in_flight": 1}).raise_for_status()
+    other = service.start(user_id=str(user_id), storage_path=path)
+    assert "NotOwner" in service.ended(other)["state"]["message"]
+    service.cancel(run_id)
+    before = service.settled(user_id, run_id)
+    service.tick()
+    assert service.row(user_id) == before
+
+
+def test_a_run_that_has_lost_its_user_stops_in_the_middle_of_extraction(service):
+    service.messages.put("/_control", json={"latency_seconds": 0.5}).raise_for_status()
+    user_id = service.new_user()
+    run_id = service.start(user_id=str(user_id), storage_path=service.upload(user_id, export_of(150)))
+    service.messages.get("/_control/wait", params={"schema": "ChunkFacts", "calls": 3}).raise_for_status()
+    claim = {"p_user_id": str(user_id), "p_run_id": str(uuid4()), "p_parameters": {}, "p_replaces": run_id}
+    assert service.supabase.post("/rest/v1/rpc/full_pass_claim", json=claim).json()["claimed"]
+    run = service.ended(run_id)
+    assert "step=extract_facts: NotOwner: " in run["state"]["message"]
+    assert service.calls() < 60
+    assert service.row(user_id)["full_pass_run_id"] == claim["p_run_id"]
+
+
+def test_slots_that_nobody_has_any_more_are_given_back(service):
+    """What a server with its leases in memory is left with when it has been killed."""
+    taken = {"names": ["tag:extraction"], "slots": 3}
+    service.prefect.post("/v2/concurrency_limits/increment", json=taken).raise_for_status()
+    user_id = service.new_user()
+    service.start(user_id=str(user_id), storage_path=service.upload(user_id, simple_export("I like tea.")))
+    service.wait(lambda: service.row(user_id), lambda row: row["import_stage"] == "extract_facts")
+    assert service.calls() == 0
+    service.tick()
+    service.succeeded(user_id)
+    limit = service.prefect.get("/v2/concurrency_limits/tag:extraction").json()
+    assert limit["active_slots"] == 0
+
+
+def test_slots_that_are_in_use_are_not_given_back(service):
+    service.messages.put("/_control", json={"latency_seconds": 0.3}).raise_for_status()
+    user_id = service.new_user()
+    service.start(user_id=str(user_id), storage_path=service.upload(user_id, export_of(60)))
+    service.messages.get("/_control/wait", params={"schema": "ChunkFacts", "in_flight": 3}).raise_for_status()
+    service.tick()
+    service.succeeded(user_id)
+    assert service.messages.get("/_control").json()["in_flight"]["max_by_schema"]["ChunkFacts"] == 3
+
+
+def test_a_tick_does_not_overtake_another(service):
+    found = service.prefect.get("/deployments/name/retry-failed/retry-failed").json()
+    running = {"state": {"type": "RUNNING"}}
+    other = service.prefect.post(f"/deployments/{found['id']}/create_flow_run", json=running).json()["id"]
+    with pytest.raises(CancelledRun, match="an earlier tick is at work"):
+        service.tick()
+    becomes(service, other, "CRASHED")
+    service.tick()
+
+
+# The last attempt
+
+
+@pytest.fixture
+def oncall() -> Iterator[tuple[str, list[Json]]]:
+    """(url, what was posted to it): where an operator gets notifications."""
+    posted: list[Json] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            posted.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/", posted
+        server.shutdown()
+
+
+def test_the_last_attempt_says_so_and_tells_on_call_by_the_example_automation(service, oncall, tmp_path):
+    url, posted = oncall
+    block = service.notification_block("oncall", url)
+    example = (ROOT / "deployments" / "automations" / "notify_exhausted.yaml").read_text()
+    (tmp_path / "notify.yaml").write_text(example.replace("00000000-0000-0000-0000-000000000000", block))
+    service.prefect_cli("automation", "create", "--from-file", str(tmp_path / "notify.yaml"))
+    fault(service, kind="malformed", schema="MemoryDocument")
+    user_id = service.new_user()
+    path = service.upload(user_id, simple_export("I like secret tea."))
+    last = {"FULL_PASS_MAX_ATTEMPTS": "1"}
+    run_id = service.start(settings=last, user_id=str(user_id), storage_path=path)
+    service.ended(run_id)
+    row = service.settled(user_id, run_id)
+    assert row["full_pass_error"].endswith(" (attempt 1 of 1: not tried again by itself)")
+    assert row["full_pass_next_retry_at"] is None
+    service.wait(lambda: posted, bool)
+    (told,) = posted
+    assert row["full_pass_error"] in told["body"]
+    assert str(user_id) in told["body"]
+    assert "secret" not in told["body"]
+    # A person may still try; the count goes on.
+    service.messages.put("/_control", json={}).raise_for_status()
+    assert service.retry(user_id).status_code == 202
+    assert service.succeeded(user_id)["full_pass_attempts"] == 2
+
+
+# At once
+
+
+def test_a_failed_user_is_retried_at_once_and_only_once(service):
+    fault(service, kind="malformed", schema="MemoryDocument")
+    user_id = service.new_user()
+    path = service.upload(user_id, simple_export("I like tea."))
+    service.run_here(user_id, path)
+    service.messages.put("/_control", json={}).raise_for_status()
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: service.retry(user_id), range(4)))
+    runs = {answer.json().get("flow_run_id") for answer in answers}
+    assert [answer.status_code for answer in answers] == [202] * 4
+    assert len(runs) == 1
+    row = service.succeeded(user_id)
+    assert row["full_pass_run_id"] in runs
+    assert row["full_pass_attempts"] == 2
+
+
+@pytest.mark.parametrize("status", ["pending", "processing", "complete"])
+def test_who_has_not_failed_is_not_retried(service, status):
+    user_id = service.new_user(full_pass_status=status)
+    answer = service.retry(user_id)
+    assert (answer.status_code, answer.json()["status"]) == (409, status)
+    assert "only a failed one can be retried" in answer.json()["error"]
+    service.patch(user_id, full_pass_status="complete")
+
+
+def test_a_retry_needs_the_key_a_user_and_something_to_retry(service):
+    assert service.webhook.post("/retry-full-pass", headers={"Authorization": "Bearer x"}).status_code == 401
+    assert service.webhook.post("/retry-full-pass", json={"user_id": "me"}).status_code == 422
+    assert service.retry(uuid4()).status_code == 404
+    answer = service.retry(service.new_user(full_pass_status="failed"))
+    assert answer.status_code == 409
+    assert "deliver the export again" in answer.json()["error"]
+
+
+def test_a_retry_while_the_database_is_away_is_503_and_says_what_to_check(service, stack):
+    user_id = service.new_user(full_pass_status="failed")
+    stack.postgres.close_database(stack.database_name)
+    try:
+        answer = service.retry(user_id)
+    finally:
+        stack.postgres.open_database(stack.database_name)
+    assert answer.status_code == 503
+    assert "the database does not answer" in answer.json()["error"]
+
+
+def test_a_tick_starts_no_more_runs_than_may_wait(service):
+    users = [service.new_user() for _ in range(3)]
+    for user_id in users:
+        parameters = {"user_id": str(user_id), "storage_path": service.upload(user_id, simple_export("I like tea."))}
+        service.patch(
+            user_id, full_pass_status="failed", full_pass_run_id=str(uuid4()), full_pass_parameters=parameters
+        )
+        service.due(user_id)
+    assert service.tick(most_starts=2)["started"] == 2
+    service.tick()
+    for user_id in users:
+        service.succeeded(user_id)
+
+
+def test_the_command_that_the_readme_names_starts_a_pass(service):
+    user_id = service.new_user()
+    path = service.upload(user_id, simple_export("I like tea."))
+    given = ("-p", f"user_id={user_id}", "-p", f"storage_path={path}")
+    service.prefect_cli("deployment", "run", "full-pass/full-pass", *given)
+    assert service.succeeded(user_id)["full_pass_attempts"] == 1

@@ -1,0 +1,314 @@
+"""The migrations on a real Postgres: over nothing, over themselves, over an older schema; and who may do what."""
+
+import asyncio
+import json
+import secrets
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import asyncpg
+import pytest
+
+from deployments.local.supabase import database
+
+USER, OTHER = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
+
+OLDER_SCHEMA = """
+    create table user_profiles (
+        id bigserial primary key, user_id uuid unique not null, memory_md text, soul_md text, identity_md text,
+        user_md text, agents_md text, tools_md text, soulprint_text text, import_status text,
+        full_pass_status text default 'pending', full_pass_started_at timestamptz, full_pass_completed_at timestamptz,
+        full_pass_error text, favourite_colour text);
+    create table conversation_chunks (
+        id uuid primary key default gen_random_uuid(), user_id uuid not null, conversation_id text not null, title text,
+        content text not null, token_count integer, chunk_tier text, message_count integer, is_recent boolean,
+        created_at timestamptz not null default now());
+    insert into user_profiles (user_id, memory_md, favourite_colour) values ('00000000-0000-4000-8000-000000000001',
+        'old', 'green');
+    insert into conversation_chunks (user_id, conversation_id, content)
+        select '00000000-0000-4000-8000-000000000001', 'c', 'old' from generate_series(1, 2);
+"""
+
+
+class Database:
+    def __init__(self, url: str):
+        self.url = url
+
+    def run(self, sql, *arguments, role=None, user=None):
+        async def run():
+            connection = await asyncpg.connect(self.url)
+            try:
+                async with connection.transaction():
+                    claims = json.dumps({"role": role, "sub": user})
+                    await connection.execute("select set_config('request.jwt.claims', $1, true)", claims)
+                    if role:
+                        await connection.execute(f"set local role {role}")
+                    return await connection.fetch(sql, *arguments)
+            finally:
+                await connection.close()
+
+        return asyncio.run(run())
+
+    def value(self, sql, *arguments, **who):
+        return self.run(sql, *arguments, **who)[0][0]
+
+    def claim(self, run_id, replaces=None):
+        return json.loads(
+            self.value("select full_pass_claim($1, $2, '{}', $3)", USER, run_id, replaces, role="service_role")
+        )
+
+    def row(self):
+        return self.run("select * from user_profiles where user_id = $1", USER)[0]
+
+
+@pytest.fixture
+def db(database_url):
+    found = Database(database_url)
+    found.run("insert into user_profiles (user_id) values ($1)", USER)
+    found.run("insert into user_profiles (user_id) values ($1)", OTHER)
+    return found
+
+
+def test_they_can_be_applied_again(db):
+    asyncio.run(database.prepare(db.url))
+    assert db.value("select count(*) from user_profiles") == 2
+
+
+def test_an_older_schema_keeps_its_rows_and_columns_and_works(postgres):
+    name = f"test_{secrets.token_hex(6)}"
+    postgres.create_database(name)
+    db = Database(postgres.url(name))
+
+    async def older():
+        connection = await asyncpg.connect(db.url)
+        await connection.execute(OLDER_SCHEMA)
+        await connection.close()
+
+    asyncio.run(older())
+    for _ in range(2):
+        asyncio.run(database.prepare(db.url))
+    row = db.row()
+    assert (row["memory_md"], row["favourite_colour"], row["full_pass_attempts"]) == ("old", "green", 0)
+    assert db.claim("run-1")["claimed"]
+    chunk = {"chunk_key": "k", "conversation_id": "c", "title": "t", "content": "new", "token_count": 1}
+    chunks = json.dumps([{**chunk, "message_count": 1, "is_recent": False, "created_at": None}])
+    save = "select full_pass_save_chunks($1, 'run-1', $2)"
+    assert [db.value(save, USER, chunks) for _ in range(2)] == [1, 0]  # without a date too, twice is once
+    assert db.value("select full_pass_prune_chunks($1, 'run-1', '{}')", USER) == 2
+    assert [chunk["content"] for chunk in db.run("select content from conversation_chunks")] == ["new"]
+
+
+@pytest.mark.parametrize("role", ["anon", "authenticated"])
+def test_users_and_strangers_may_execute_no_function_of_the_full_pass(db, role):
+    functions = db.run("select oid::regprocedure::text as name from pg_proc where proname like 'full\\_pass\\_%'")
+    assert len(functions) >= 10
+    for function in functions:
+        assert not db.value("select has_function_privilege($1, $2, 'execute')", role, function["name"])
+        assert db.value("select has_function_privilege('service_role', $1, 'execute')", function["name"])
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        db.run("select full_pass_complete($1, 'x')", USER, role=role, user=USER)
+
+
+def test_a_user_reads_only_the_own_rows_and_changes_none(db):
+    db.run("insert into conversation_chunks (user_id, content) values ($1, 'mine'), ($2, 'theirs')", USER, OTHER)
+    who = {"role": "authenticated", "user": USER}
+    assert [str(row["user_id"]) for row in db.run("select user_id from user_profiles", **who)] == [USER]
+    assert [row["content"] for row in db.run("select content from conversation_chunks", **who)] == ["mine"]
+    assert db.run("update user_profiles set memory_md = 'x' returning user_id", **who) == []
+    assert db.run("delete from conversation_chunks returning id", **who) == []
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        db.run("insert into conversation_chunks (user_id, content) values ($1, 'x')", USER, **who)
+    assert db.run("select user_id from user_profiles", role="anon") == []
+
+
+def test_a_run_keeps_the_user_until_it_ends(db):
+    assert db.claim("run-1") == {"found": True, "claimed": True, "owner": "run-1"}
+    assert db.claim("run-2") == {"found": True, "claimed": False, "owner": "run-1"}
+    assert db.claim("run-1")["claimed"]  # a run whose claim got no answer asks again
+    assert db.row()["full_pass_attempts"] == 1
+    assert not db.value("select full_pass_complete($1, 'run-2')", USER)
+    assert not fail(db, "run-2")["failed"]
+    with pytest.raises(asyncpg.PostgresError) as refused:
+        db.run("select full_pass_save_memory($1, 'run-2', 'theirs')", USER)
+    assert refused.value.sqlstate == "FP001"
+    assert db.value("select full_pass_complete($1, 'run-1')", USER)
+    assert db.claim("run-2")["claimed"]
+
+
+def test_of_many_runs_at_the_same_moment_one_gets_the_user(db):
+    with ThreadPoolExecutor(8) as pool:
+        claims = list(pool.map(lambda number: db.claim(f"run-{number}"), range(8)))
+    assert sum(claim["claimed"] for claim in claims) == 1
+    assert len({claim["owner"] for claim in claims}) == 1
+
+
+def test_a_dead_run_can_be_replaced_by_name_only(db):
+    db.claim("run-1")
+    assert not db.claim("run-2", replaces="run-0")["claimed"]
+    assert db.claim("run-2", replaces="run-1")["claimed"]
+    assert not db.claim("run-3", replaces="run-1")["claimed"]
+
+
+def test_progress_never_goes_back_within_a_run(db):
+    db.claim("run-1")
+    for percent in (10, 50, 30):
+        db.run("select full_pass_progress($1, 'run-1', 'extract_facts', $2)", USER, percent)
+    assert db.row()["progress_percent"] == 50
+    db.value("select full_pass_complete($1, 'run-1')", USER)
+    db.claim("run-2")
+    assert db.row()["progress_percent"] == 0
+
+
+def fail(db, run_id, error="Crashed: x", retry="10 minutes", most=3):
+    sql = "select full_pass_fail($1, $2, $3, $4::text::interval, $5)"
+    return json.loads(db.value(sql, USER, run_id, error, retry, most, role="service_role"))
+
+
+def test_a_failure_names_its_step_is_short_and_says_what_will_come_of_it(db):
+    waits = []
+    for attempt in (1, 2, 3):
+        db.claim(f"run-{attempt}")
+        db.run("select full_pass_progress($1, $2, 'save_chunks', 6)", USER, f"run-{attempt}")
+        answer = fail(db, f"run-{attempt}", "Crashed: " + "x" * 900)
+        row = db.row()
+        assert answer["failed"]
+        assert answer["exhausted"] == (attempt == 3)
+        assert answer["error"] == row["full_pass_error"]
+        assert row["full_pass_error"].startswith("step=save_chunks: Crashed: x")
+        assert len(row["full_pass_error"]) == 500
+        assert row["full_pass_completed_at"] is not None
+        next_retry = row["full_pass_next_retry_at"]
+        waits.append(next_retry and (next_retry - row["full_pass_completed_at"]).total_seconds() / 60)
+        shown = f", the next about {next_retry:%Y-%m-%d %H:%M} UTC)" if next_retry else ": not tried again by itself)"
+        assert row["full_pass_error"].endswith(f"(attempt {attempt} of 3{shown}")
+    assert waits[2] is None
+    assert 8 <= waits[0] <= 12  # a fifth more or less, by chance
+    assert 16 <= waits[1] <= 24
+
+
+def test_waits_differ_by_chance_and_never_pass_a_day(db):
+    waits = set()
+    for attempt in range(1, 15):
+        db.claim(f"run-{attempt}")
+        fail(db, f"run-{attempt}", retry="5 days", most=99)
+        row = db.row()
+        waits.add((row["full_pass_next_retry_at"] - row["full_pass_completed_at"]).total_seconds())
+    assert len(waits) > 10
+    assert 86_400 * 0.8 <= min(waits) < max(waits) <= 86_400 * 1.2
+
+
+def test_a_permanent_failure_says_so_and_is_never_due(db):
+    db.claim("run-1")
+    assert not fail(db, "run-1", "step=chunk_conversations: ExportError: the export is empty", retry=None)["exhausted"]
+    row = db.row()
+    assert row["full_pass_error"] == (
+        "step=chunk_conversations: ExportError: the export is empty (permanent: not tried again by itself)"
+    )
+    assert row["full_pass_next_retry_at"] is None
+
+
+def test_a_new_export_begins_to_count_anew(db):
+    for attempt in (1, 2, 3):
+        db.claim(f"run-{attempt}")
+        fail(db, f"run-{attempt}")
+    assert db.row()["full_pass_attempts"] == 3
+    db.value("select full_pass_claim($1, 'run-4', '{\"storage_path\": \"new\"}')", USER, role="service_role")
+    assert db.row()["full_pass_attempts"] == 1
+
+
+def together(*calls):
+    """The results of calls that are made at the same moment."""
+    barrier = threading.Barrier(len(calls))
+
+    def one(call):
+        barrier.wait()
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [future.result() for future in [pool.submit(one, call) for call in calls]]
+
+
+def test_of_ends_at_the_same_moment_only_the_owners_counts_and_only_once(db):
+    db.claim("run-1")
+    answers = together(*(lambda number=number: fail(db, f"run-{number}") for number in (1, 1, 1, 2, 3)))
+    assert sorted(answer["failed"] for answer in answers) == [False, False, False, False, True]
+    assert db.row()["full_pass_attempts"] == 1
+
+
+def test_a_claim_and_an_end_at_the_same_moment_leave_one_owner_with_its_own_status(db):
+    complete = "select full_pass_complete($1, $2)"
+    for number in range(20):
+        old, new = f"old-{number}", f"new-{number}"
+        db.claim(old)
+        _, claimed = together(lambda old=old: db.value(complete, USER, old), lambda new=new: db.claim(new))
+        row = db.row()
+        expected = ("processing", new) if claimed["claimed"] else ("complete", old)
+        assert (row["full_pass_status"], row["full_pass_run_id"]) == expected
+        db.value(complete, USER, row["full_pass_run_id"])
+
+
+def due(db, user, at, status="failed"):
+    db.run(
+        "update user_profiles set full_pass_status = $2, full_pass_parameters = '{}',"
+        " full_pass_next_retry_at = $3::text::timestamptz where user_id = $1",
+        user,
+        status,
+        at,
+    )
+
+
+def take(db, limit=5):
+    taken = db.run("select full_pass_take_due($1, interval '10 minutes')", limit, role="service_role")
+    return [json.loads(row[0])["user_id"] for row in taken]
+
+
+def test_only_who_is_due_is_taken_and_who_waits_longest_comes_first(db):
+    due(db, USER, "2026-01-02")
+    due(db, OTHER, "2026-01-01")
+    assert take(db, 1) == [OTHER]
+    due(db, OTHER, "2026-01-01")
+    assert take(db) == [OTHER, USER]
+    assert take(db) == []  # taken, until the lease is over
+    due(db, OTHER, "2999-01-01")
+    due(db, USER, "2026-01-01", status="complete")
+    assert take(db) == []
+
+
+def test_ticks_at_the_same_moment_take_each_user_once_and_do_not_wait_for_each_other(db):
+    users = [f"00000000-0000-4000-8000-0000000001{number:02}" for number in range(40)]
+    for user in users:
+        db.run("insert into user_profiles (user_id) values ($1)", user)
+        due(db, user, "2026-01-01")
+    taken = [user for some in together(*[lambda: take(db, 10)] * 4) for user in some]
+    assert len(taken) == len(set(taken))
+    while more := take(db, 10):
+        taken += more
+    assert sorted(taken) == users
+
+    async def locked():
+        holder = await asyncpg.connect(db.url)
+        try:
+            transaction = holder.transaction()
+            await transaction.start()
+            await holder.execute("select from user_profiles where user_id = $1 for update", users[0])
+            return await asyncio.wait_for(asyncio.to_thread(take, db, 50), 20)
+        finally:
+            await holder.close()
+
+    for user in users[:3]:
+        due(db, user, "2026-01-01")
+    assert asyncio.run(locked()) == users[1:3]
+
+
+def test_replies_are_kept_until_the_pass_is_complete(db):
+    db.claim("run-1")
+    save = "select full_pass_save_reply($1, 'k', $2)"
+    for reply in ('{"n": 1}', '{"n": 2}'):
+        db.run(save, USER, reply, role="service_role")
+    assert json.loads(db.value("select reply from model_replies", role="service_role")) == {"n": 1}
+    assert db.run("select reply from model_replies", role="authenticated", user=USER) == []
+    fail(db, "run-1")
+    assert db.value("select count(*) from model_replies") == 1
+    db.claim("run-2")
+    db.value("select full_pass_complete($1, 'run-2')", USER)
+    assert db.value("select count(*) from model_replies") == 0

@@ -1,0 +1,89 @@
+"""Chunking exports that are large in every way, in the memory that a small machine has for it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from tests import sample
+
+ROOT = Path(__file__).resolve().parents[3]
+PROGRAM = """
+import sys
+from pathlib import Path
+from flows.chunks import export_chunks
+from tests.benchmarks.peak_memory import peak_mb
+
+before = peak_mb()
+found = export_chunks.chunk_export(Path(sys.argv[1]), Path(sys.argv[1]).with_suffix(".chunks"), export_chunks.limits())
+print(found.conversations, found.messages, found.skipped.total(), found.chunks, peak_mb() - before)
+"""
+MB = 1_000_000
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of a process from /proc")
+
+
+def message(text: str) -> str:
+    return json.dumps({"role": "user", "content": text})
+
+
+def one_conversation_of_30_mb(file: IO[str]) -> None:
+    whole = next(sample.generate(1))
+    nodes, text = {}, "I walked along the river and thought about the boat. " * 20
+    for number in range(11_000):
+        content = {"content_type": "text", "parts": [f"{number} {text}"]}
+        said = {"author": {"role": "user", "metadata": {}}, "content": content, "create_time": 1.7e9, "metadata": {}}
+        nodes[f"node-{number}"] = {"id": f"n{number}", "message": {**said, "weight": 1.0, "padding": "x" * 1_500}}
+        nodes[f"node-{number}"]["parent"] = f"node-{number - 1}" if number else None  # type: ignore[assignment]
+    json.dump([{**whole, "mapping": nodes, "current_node": f"node-{number}"}], file)
+
+
+def one_message_of_5_mb(file: IO[str]) -> None:
+    file.write(f'[{{"id": "a", "messages": [{message("I like tea and the sea. " * 210_000)}]}}]')
+
+
+def a_million_tiny_messages(file: IO[str]) -> None:
+    file.write('[{"id": "a", "messages": [' + message("tea"))
+    for _ in range(999_999):
+        file.write("," + message("tea"))
+    file.write("]}]")
+
+
+def a_hundred_thousand_conversations(file: IO[str]) -> None:
+    for number in range(100_000):
+        file.write(f'{{"id": "{number}", "messages": [{message(f"I like tea number {number}.")}]}}\n')
+
+
+def one_conversation_above_the_limit(file: IO[str]) -> None:
+    file.write(f'[{{"id": "a", "messages": [{message("small")}]}}, {{"id": "b", "messages": ["')
+    for _ in range(150):
+        file.write("x" * MB)
+    file.write('"]}]')
+
+
+@pytest.mark.parametrize(
+    ("write", "found"),
+    [
+        (one_conversation_of_30_mb, (1, 11_000, 0)),
+        (one_message_of_5_mb, (1, 1, 0)),
+        (a_million_tiny_messages, (1, 1_000_000, 0)),
+        (a_hundred_thousand_conversations, (100_000, 100_000, 0)),
+        (one_conversation_above_the_limit, (1, 1, 1)),
+    ],
+)
+def test_what_is_huge_is_chunked_in_little_memory(
+    tmp_path: Path, write: Callable[[IO[str]], None], found: tuple[int, int, int]
+) -> None:
+    path = tmp_path / "export"
+    with path.open("w") as file:
+        write(file)
+    command = [sys.executable, "-c", PROGRAM, str(path)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=200)
+    *counts, chunks, megabytes = ran.stdout.split()
+    assert tuple(map(int, counts)) == found
+    assert int(chunks) > 0
+    assert float(megabytes) < 130, ran.stdout

@@ -1,0 +1,26 @@
+import pytest
+from anthropic.types import Usage
+
+from flows import prices
+from flows.llm.usage import Ledger
+
+
+def test_a_prompt_above_100k_tokens_is_billed_wholly_at_the_higher_price():
+    assert prices.cost("claude-haiku-5-5", input=100_000, output=1_000) == pytest.approx(0.0105)
+    assert prices.cost("claude-haiku-5-5", input=100_001, output=1_000) == pytest.approx(0.0525005)
+
+
+def test_a_model_without_a_price_costs_an_unknown_amount_and_so_does_the_run():
+    assert prices.cost("some-local-model", input=10, output=10) is None
+    ledger = Ledger()
+    ledger.record("extract_facts", "claude-haiku-4-5", Usage(input_tokens=1_000_000, output_tokens=0))
+    assert ledger.total().cost_usd == pytest.approx(1.0)
+    ledger.record("extract_facts", "some-local-model", Usage(input_tokens=5, output_tokens=5))
+    assert ledger.total().calls == 2
+    assert ledger.total().cost_usd is None
+    assert ledger.total().dollars() == "unknown"
+
+
+def test_cached_prompt_tokens_are_billed_at_their_share():
+    cost = prices.cost("claude-haiku-4-5", input=0, output=0, cache_write=1_000_000, cache_read=1_000_000)
+    assert cost == pytest.approx(1.35)

@@ -1,0 +1,66 @@
+import time
+
+import pytest
+
+from deployments.local.messages_api.fact_rules import facts
+
+
+def chunk(text, speaker="User"):
+    return f"# A title\nDate: 2025-01-01\n\n{speaker}: {text}"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "kind", "date"),
+    [
+        ("I prefer tea without sugar.", "preference", None),
+        ("My favourite colour is green.", "preference", None),
+        ("I'm building a boat.", "project", None),
+        ("My birthday is 14 March 1990.", "date", "1990-03-14"),
+        ("On March 5, 2025 I moved house.", "date", "2025-03-05"),
+        ("My exam is on 2026-02-17.", "date", "2026-02-17"),
+        ("I moved to Porto in 2021.", "date", None),
+        ("I believe in repair.", "belief", None),
+        ("I've decided to stop smoking.", "decision", None),
+        ("Ich wohne in Köln.", "belief", None),
+        ("Prefiero el té.", "preference", None),
+        ("J'ai décidé de partir.", "decision", None),
+        ("私は猫が好きです。", "preference", None),
+        ("私は大阪に住んでいます。", "belief", None),
+    ],
+)
+def test_a_first_person_sentence_is_a_fact_word_for_word(sentence, kind, date):
+    (fact,) = facts(chunk(f"Some words before. {sentence} And after."))
+    assert (fact.text, fact.kind, fact.date) == (sentence, kind, date)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Do I prefer tea?",
+        "I prefer tea, don't I?",
+        "```\nI prefer tabs.\n```",
+        "> I prefer coffee.",
+        "She said that I prefer tea.",
+        "The price is 3.50. It fell.",
+    ],
+)
+def test_questions_code_quotes_and_reports_are_no_facts(text):
+    assert facts(chunk(text)) == []
+
+
+def test_what_the_assistant_says_of_itself_is_no_fact():
+    assert facts(chunk("I prefer short answers.", speaker="Assistant")) == []
+    assert len(facts(chunk("I prefer short answers.", speaker="Instructions"))) == 1
+
+
+def test_a_fact_said_twice_in_a_chunk_is_one():
+    assert len(facts(chunk("I like tea. Really. I like tea."))) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["I " * 500_000, "((((" * 250_000, "On 1 May I" * 100_000, "." * 1_000_000, "My " * 300_000]
+)
+def test_hostile_text_takes_no_longer_than_any_other(text):
+    started = time.process_time()
+    facts(chunk(text))
+    assert time.process_time() - started < 10  # a runaway pattern takes hours
