@@ -21,7 +21,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger
 from prefect.exceptions import ObjectAlreadyExists
 
 from flows.errors import SettingsError
-from flows.extraction.slot_sharing import TAG
+from flows.runs.tag_slots import SLOT_TAG
 from flows.settings import ApplySettings, fact_extraction_concurrency
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,7 +35,7 @@ async def prepare_server() -> int:
     async with get_client() as prefect:
         with contextlib.suppress(ObjectAlreadyExists):
             await prefect.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
-        await prefect.create_concurrency_limit(tag=TAG, concurrency_limit=limit)
+        await prefect.create_concurrency_limit(tag=SLOT_TAG, concurrency_limit=limit)
         await _limit_upkeep(prefect)
         await _automate(prefect, "crash_silent_runs.yaml", timedelta(seconds=settings.full_pass_silent_seconds))
         await _automate(prefect, "crash_lost_runs.yaml", timedelta(minutes=settings.full_pass_start_minutes))

@@ -36,7 +36,8 @@ from flows.errors import ExportError, SettingsError, StoreError
 from flows.runs import flow_runs
 from flows.runs.flow_runs import PassRequest
 from flows.settings import StoreSettings, WebhookSettings, check
-from flows.store.client import object_name, open_store
+from flows.store.client import open_store
+from flows.store.exports import object_name
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -83,21 +84,21 @@ async def retry_full_pass(request: Request) -> JSONResponse:
     user_id = (await _body(request, RetryRequest)).user_id
     columns = "user_id,full_pass_status,full_pass_run_id,full_pass_parameters"
     try:
-        async with open_store(patience=_PATIENCE_SECONDS) as users:
-            row = (await users.profiles([user_id], columns)).get(user_id)
+        async with open_store(patience=_PATIENCE_SECONDS) as store:
+            row = (await store.passes.rows([user_id], columns)).get(user_id)
     except StoreError as error:
         raise Refusal(503, str(error)) from None
     if row is None:
         raise Refusal(404, f"user_profiles has no row for user {user_id}")
-    status = row["full_pass_status"]
+    status = row.full_pass_status
     if status != "failed":
         raise Refusal(409, f"the full pass of this user is {status}; only a failed one can be retried", status=status)
     try:
-        again = PassRequest.model_validate(row["full_pass_parameters"])
+        again = PassRequest.model_validate(row.full_pass_parameters)
     except ValidationError:
         raise Refusal(409, "it is not known what to retry; deliver the export again", status=status) from None
     deployment = settings.full_pass_deployment
-    return await _started(deployment, flow_runs.start_retry(deployment, again, row["full_pass_run_id"]))
+    return await _started(deployment, flow_runs.start_retry(deployment, again, row.full_pass_run_id or ""))
 
 
 async def health(request: Request) -> JSONResponse:

@@ -27,13 +27,12 @@ import errno
 import re
 import traceback
 from collections.abc import Iterator
+from functools import singledispatch
 from typing import NamedTuple
 
-import anthropic
-import httpx
-import postgrest
 import pydantic
-from storage3.exceptions import StorageApiError
+
+from flows.records import Step
 
 MAX_ERROR_LENGTH = 500  # characters of user_profiles.full_pass_error
 
@@ -130,7 +129,7 @@ class Refused(InvalidReply):
 class StepFailed(Exception):
     """A step of the full pass failed. `str()` is what full_pass_error holds: `step=NAME: Type: message`."""
 
-    def __init__(self, step: str, cause: BaseException):
+    def __init__(self, step: Step, cause: BaseException):
         self.step = step
         self.permanent = isinstance(cause, FullPassError) and cause.permanent
         super().__init__(f"step={step}: {describe(cause)}"[:MAX_ERROR_LENGTH])
@@ -140,44 +139,45 @@ class StepFailed(Exception):
         return _restore, (self.step, self.permanent, str(self))
 
 
-def _restore(step: str, permanent: bool, message: str) -> StepFailed:
+def _restore(step: Step, permanent: bool, message: str) -> StepFailed:
     error = StepFailed.__new__(StepFailed)
     Exception.__init__(error, message)
     error.step, error.permanent = step, permanent
     return error
 
 
+@singledispatch
 def describe(error: BaseException) -> str:
     """`Type: message` of any exception, without anything of the user's text.
 
     Only our own messages are repeated; of a library's exception just what is known to be free of data is kept,
-    because pydantic quotes the input, Postgres the failing row and a JSON parser the text around the mistake.
+    because pydantic quotes the input, Postgres the failing row and a JSON parser the text around the mistake. Who uses
+    a library registers what may be said of its exceptions, with `describe.register`.
     """
+    return f"{type(error).__name__}: unexpected; the flow run's log shows where"
+
+
+@describe.register
+def _(error: FullPassError) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+@describe.register
+def _(error: pydantic.ValidationError) -> str:
+    return f"{type(error).__name__}: {error.error_count()} fields of {error.title} do not validate"
+
+
+@describe.register
+def _(error: OSError) -> str:
     name = type(error).__name__
-    match error:
-        case FullPassError():
-            return f"{name}: {error}"
-        case pydantic.ValidationError():
-            return f"{name}: {error.error_count()} fields of {error.title} do not validate"
-        case postgrest.APIError():
-            return f"{name}: the database answered {error.code or 'without a code'}"
-        case StorageApiError():
-            return f"{name}: storage answered {error.status} {error.code}"
-        case anthropic.APIStatusError():
-            return f"{name}: the Messages API answered {error.status_code} (request {error.request_id})"
-        case httpx.HTTPStatusError():
-            return f"{name}: {error.request.url.host} answered {error.response.status_code}"
-        case httpx.RequestError() | anthropic.APIConnectionError():
-            return f"{name}: no answer"
-        case OSError() if error.errno in _NO_ROOM:
-            return f"{name}: {error.strerror}; make room below SPOOL_DIR, or set it to a larger disk"
-        case OSError() if error.strerror:
-            return f"{name}: {error.strerror}"
-        case _:
-            return f"{name}: unexpected; the flow run's log shows where"
+    if error.errno in _NO_ROOM:
+        return f"{name}: {error.strerror}; make room below SPOOL_DIR, or set it to a larger disk"
+    if error.strerror:
+        return f"{name}: {error.strerror}"
+    return f"{name}: unexpected; the flow run's log shows where"
 
 
-class Told(NamedTuple):
+class ReportedError(NamedTuple):
     """What the message of a failed state says of the error."""
 
     text: str  # for full_pass_error
@@ -185,25 +185,25 @@ class Told(NamedTuple):
     permanent: bool
 
 
-def told(message: str | None) -> Told:
+def reported(message: str | None) -> ReportedError:
     """Reads the error back out of a state's message, which holds no more of it than `describe` lets through.
 
     Our own errors are repeated as they are; of any other exception only the type.
     """
-    own = {error.__name__: error for error in _all(FullPassError)}
+    own = {error.__name__: error for error in _with_subclasses(FullPassError)}
     if step := re.search(r"StepFailed: (step=\w+: (\w+): .*)", message or "", re.DOTALL):
-        return Told(step[1], step[2], step[2] in own and own[step[2]].permanent)
+        return ReportedError(step[1], step[2], step[2] in own and own[step[2]].permanent)
     raised = re.search(r"exception: (\w+): (.*)", message or "", re.DOTALL)
     if raised and raised[1] in own:
-        return Told(f"{raised[1]}: {raised[2]}", raised[1], own[raised[1]].permanent)
+        return ReportedError(f"{raised[1]}: {raised[2]}", raised[1], own[raised[1]].permanent)
     name = raised[1] if raised else "Failed"
-    return Told(f"{name}: unexpected; the flow run's log shows where", name, False)
+    return ReportedError(f"{name}: unexpected; the flow run's log shows where", name, False)
 
 
-def _all(kind: type[FullPassError]) -> Iterator[type[FullPassError]]:
+def _with_subclasses(kind: type[FullPassError]) -> Iterator[type[FullPassError]]:
     yield kind
     for narrower in kind.__subclasses__():
-        yield from _all(narrower)
+        yield from _with_subclasses(narrower)
 
 
 def where(error: BaseException) -> str:

@@ -14,13 +14,15 @@ from prefect import allow_failure, flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows import report
-from flows.chunks import export_chunks
+from flows.chunks import saving, writing
 from flows.extraction import extract
 from flows.extraction.extract import Extracted
 from flows.llm.client import open_model
-from flows.memory import document, facts, reduction, sections
+from flows.memory import consolidation, document, reduction, sections
+from flows.records import RunFile, Step
 from flows.runs import status
-from flows.runs.run_context import workspace
+from flows.runs.run_context import run_context
+from flows.runs.tag_slots import EXTRACTING_TAG
 from flows.steps import run_id, step
 from flows.store.client import current_store, open_store
 
@@ -28,84 +30,84 @@ from flows.store.client import current_store, open_store
 @task(cache_policy=NO_CACHE)
 async def download_conversations(user_id: UUID, storage_path: str, folder: Path) -> Path:
     """Step 1: the uploaded export, streamed to local disk."""
-    async with step("download_conversations", user_id) as metrics:
-        export = folder / "export"
-        metrics["bytes"] = await current_store().download(storage_path, user_id, export)
+    async with step(Step.DOWNLOAD_CONVERSATIONS, user_id) as figures:
+        export = folder / RunFile.EXPORT
+        figures.add({"bytes": await current_store().exports.download(storage_path, user_id, export)})
         return export
 
 
 @task(cache_policy=NO_CACHE)
 async def chunk_conversations(user_id: UUID, export: Path, expected: int | None) -> Path:
     """Step 2: chunks of about 2,000 tokens, on disk."""
-    async with step("chunk_conversations", user_id) as metrics:
-        chunks = export.with_name("chunks.jsonl")
-        found = await asyncio.to_thread(export_chunks.chunk_export, export, chunks, export_chunks.limits())
-        metrics |= {"conversations": found.conversations, "messages": found.messages, "chunks": found.chunks}
-        metrics["skipped"] = found.skipped.total()
-        metrics |= {f"skipped_{reason.replace(' ', '_')}": count for reason, count in found.skipped.items()}
-        await report.publish_skipped(user_id, found.skipped)
+    async with step(Step.CHUNK_CONVERSATIONS, user_id) as figures:
+        chunks_file = export.with_name(RunFile.CHUNKS)
+        found = await asyncio.to_thread(writing.chunk_export, export, chunks_file, writing.limits())
+        figures.add(found.figures())
         if expected is not None:
-            metrics["expected_conversations"] = expected
+            figures.add({"expected_conversations": expected})
+        await report.publish_skipped(user_id, found.skipped)
         export.unlink()
-        return chunks
+        return chunks_file
 
 
 @task(cache_policy=NO_CACHE)
-async def save_chunks(user_id: UUID, chunks: Path) -> None:
+async def save_chunks(user_id: UUID, chunks_file: Path) -> None:
     """Step 3: the user's rows of conversation_chunks are the chunks of this export."""
-    async with step("save_chunks", user_id) as metrics:
-        metrics |= asdict(await export_chunks.save(current_store(), user_id, run_id(), chunks))
+    async with step(Step.SAVE_CHUNKS, user_id) as figures:
+        figures.add(asdict(await saving.save(current_store().chunks, user_id, run_id(), chunks_file)))
+
+
+@task(tags=[EXTRACTING_TAG], cache_policy=NO_CACHE)
+async def extract_facts(user_id: UUID, chunks_file: Path) -> Extracted:
+    """Step 4: the facts of every chunk that has none yet, from the run's share of the slots of the tag `extraction`."""
+    async with step(Step.EXTRACT_FACTS, user_id) as figures:
+        return await extract.extract(user_id, chunks_file, figures)
 
 
 @task(cache_policy=NO_CACHE)
-async def extract_facts(user_id: UUID, chunks: Path) -> Extracted:
-    """Step 4: the facts of every chunk that has none yet, in turns on the slots of the tag `extraction`."""
-    async with step("extract_facts", user_id) as metrics:
-        return await extract.extract(user_id, chunks, metrics)
-
-
-@task(cache_policy=NO_CACHE)
-async def consolidate_facts(user_id: UUID, found: Path) -> Path:
+async def consolidate_facts(user_id: UUID, found_facts: Path) -> Path:
     """Step 5: facts that say the same become one with several sources."""
-    async with step("consolidate_facts", user_id) as metrics:
-        unique = found.with_name("unique.jsonl")
-        metrics["facts"], metrics["unique"] = await asyncio.to_thread(facts.consolidate, found, unique)
-        return unique
+    async with step(Step.CONSOLIDATE_FACTS, user_id) as figures:
+        unique_facts = found_facts.with_name(RunFile.UNIQUE_FACTS)
+        figures.add(asdict(await asyncio.to_thread(consolidation.consolidate, found_facts, unique_facts)))
+        return unique_facts
 
 
 @task(cache_policy=NO_CACHE)
-async def hierarchical_reduce(user_id: UUID, unique: Path) -> Path:
+async def hierarchical_reduce(user_id: UUID, unique_facts: Path) -> Path:
     """Step 6: facts of more than 200k tokens are merged until they fit one prompt."""
-    async with step("hierarchical_reduce", user_id) as metrics:
-        reduced = unique.with_name("reduced.jsonl")
-        metrics["tokens"], metrics["rounds"] = await reduction.reduce(user_id, unique, reduced)
-        return reduced
+    async with step(Step.HIERARCHICAL_REDUCE, user_id) as figures:
+        reduced_facts = unique_facts.with_name(RunFile.REDUCED_FACTS)
+        figures.add(asdict(await reduction.reduce(user_id, unique_facts, reduced_facts)))
+        return reduced_facts
 
 
 @task(cache_policy=NO_CACHE)
-async def generate_memory(user_id: UUID, reduced: Path) -> Path:
+async def generate_memory(user_id: UUID, reduced_facts: Path) -> Path:
     """Step 7: the MEMORY document."""
-    async with step("generate_memory", user_id) as metrics:
-        memory_md = reduced.with_name("MEMORY.md")
-        memory_md.write_text(await document.generate(user_id, reduced), encoding="utf-8")
-        metrics["characters"] = memory_md.stat().st_size
-        return memory_md
+    async with step(Step.GENERATE_MEMORY, user_id) as figures:
+        memory_md = await document.generate(user_id, reduced_facts)
+        figures.add({"characters": len(memory_md)})
+        memory_file = reduced_facts.with_name(RunFile.MEMORY)
+        memory_file.write_text(memory_md, encoding="utf-8")
+        return memory_file
 
 
 @task(cache_policy=NO_CACHE)
-async def save_memory(user_id: UUID, document: Path) -> None:
+async def save_memory(user_id: UUID, memory_file: Path) -> None:
     """Step 8: user_profiles.memory_md."""
-    async with step("save_memory", user_id):
-        await current_store().save_memory(user_id, run_id(), document.read_text(encoding="utf-8"))
+    async with step(Step.SAVE_MEMORY, user_id):
+        memory_md = memory_file.read_text(encoding="utf-8")
+        await current_store().profiles.save_memory(user_id, run_id(), memory_md)
 
 
 @task(cache_policy=NO_CACHE)
-async def v2_regeneration(user_id: UUID, chunks: Path, document: Path) -> None:
+async def v2_regeneration(user_id: UUID, chunks_file: Path, memory_file: Path) -> None:
     """Step 9: the five profile sections. An enhancement: when it fails, the old sections stay and the run completes."""
     # Submitted tasks run in a thread with an event loop of its own, which needs clients of its own.
-    async with open_store() as users, open_model(), step("v2_regeneration", user_id):
-        profile = await sections.regenerate(user_id, chunks, document.read_text(encoding="utf-8"))
-        await users.save_sections(user_id, run_id(), profile.columns(), profile.text())
+    async with open_store() as store, open_model(), step(Step.V2_REGENERATION, user_id):
+        profile = await sections.regenerate(user_id, chunks_file, memory_file.read_text(encoding="utf-8"))
+        await store.profiles.save_sections(user_id, run_id(), profile.columns(), profile.text())
 
 
 @flow(
@@ -130,15 +132,15 @@ async def full_pass(
     Returns `{coverage, calls, input_tokens, output_tokens, cost_usd, sections}`: coverage says how many chunks have
     been answered, refused and failed, the rest what this run used.
     """
-    async with workspace(user_id) as folder:
+    async with run_context(user_id) as folder:
         export = await download_conversations(user_id, storage_path, folder)
-        chunks = await chunk_conversations(user_id, export, conversation_count)
-        await save_chunks(user_id, chunks)
-        extracted = await extract_facts(user_id, chunks)
-        unique = await consolidate_facts(user_id, extracted.facts)
-        reduced = await hierarchical_reduce(user_id, unique)
-        document = await generate_memory(user_id, reduced)
-        await save_memory(user_id, document)
-        regenerated = v2_regeneration.submit(user_id, chunks, document)
+        chunks_file = await chunk_conversations(user_id, export, conversation_count)
+        await save_chunks(user_id, chunks_file)
+        extracted = await extract_facts(user_id, chunks_file)
+        unique_facts = await consolidate_facts(user_id, extracted.facts_file)
+        reduced_facts = await hierarchical_reduce(user_id, unique_facts)
+        memory_file = await generate_memory(user_id, reduced_facts)
+        await save_memory(user_id, memory_file)
+        regenerated = v2_regeneration.submit(user_id, chunks_file, memory_file)
         await asyncio.to_thread(regenerated.wait)  # resolving the future below would stop the event loop meanwhile
         return await report.publish(user_id, extracted, allow_failure(regenerated))

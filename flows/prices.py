@@ -36,3 +36,11 @@ def cost(model: str, *, input: int, output: int, cache_write: int = 0, cache_rea
         price = price.above
     prompt = input + cache_write * CACHE_WRITE + cache_read * CACHE_READ
     return (prompt * price.input + output * price.output) / _MILLION
+
+
+def cost_of_calls(model: str, *, calls: int, prompt_tokens: int, reply_share: float = 0) -> float | None:
+    """Dollars of calls whose prompts have so many tokens together, each with a reply of that share of its prompt."""
+    # By one call's price tier, so that many small prompts are not taken for a large one.
+    each = prompt_tokens // max(calls, 1)
+    one = cost(model, input=each, output=int(each * reply_share))
+    return None if one is None else one * calls

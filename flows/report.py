@@ -10,16 +10,16 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.extraction.extract import Extracted
 from flows.llm.client import current_model
-from flows.llm.usage import Entry
+from flows.llm.usage import Usage
 
 
 @task(cache_policy=NO_CACHE)
 async def publish(user_id: UUID, extracted: Extracted, v2: Any) -> dict[str, Any]:
     """Writes the artifact `full-pass-report` and returns its figures. `v2`: v2_regeneration's exception, if any."""
-    ledger = current_model().ledger
-    total = ledger.total()
+    usage = current_model().usage
+    total = usage.total()
     sections = f"left as they were: {v2}" if isinstance(v2, Exception) else "regenerated"
-    rows = [_row(step, model, entry) for (step, model), entry in ledger.entries.items()]
+    rows = [_row(step, model, entry) for (step, model), entry in usage.entries.items()]
     await acreate_markdown_artifact(
         key="full-pass-report",
         description=f"Full pass of user {user_id}",
@@ -27,7 +27,7 @@ async def publish(user_id: UUID, extracted: Extracted, v2: Any) -> dict[str, Any
             [
                 f"Profile sections: {sections}",
                 "",
-                "Chunks: " + ", ".join(f"{value} {name}" for name, value in extracted.metrics().items()),
+                "Chunks: " + ", ".join(f"{value} {name}" for name, value in extracted.figures().items()),
                 "",
                 "| step | model | calls | retries | input tokens | of them cached | output tokens | cost |",
                 "|---|---|---:|---:|---:|---:|---:|---:|",
@@ -37,7 +37,7 @@ async def publish(user_id: UUID, extracted: Extracted, v2: Any) -> dict[str, Any
         ),
     )
     return {
-        "coverage": extracted.metrics(),
+        "coverage": extracted.figures(),
         "calls": total.calls,
         "input_tokens": total.input_tokens,
         "output_tokens": total.output_tokens,
@@ -57,6 +57,6 @@ async def publish_skipped(user_id: UUID, skipped: Counter[str]) -> None:
         )
 
 
-def _row(step: str, model: str, entry: Entry) -> str:
-    cells = [step, model, f"{entry.calls:,}", f"{entry.retries:,}", f"{entry.input_tokens:,}"]
-    return f"| {' | '.join([*cells, f'{entry.cache_read_tokens:,}', f'{entry.output_tokens:,}', entry.dollars()])} |"
+def _row(step: str, model: str, usage: Usage) -> str:
+    cells = [step, model, f"{usage.calls:,}", f"{usage.retries:,}", f"{usage.input_tokens:,}"]
+    return f"| {' | '.join([*cells, f'{usage.cache_read_tokens:,}', f'{usage.output_tokens:,}', usage.dollars()])} |"

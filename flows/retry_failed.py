@@ -34,7 +34,8 @@ async def _is_overtaking(prefect: PrefectClient) -> bool:
 @task(cache_policy=NO_CACHE)
 async def reconcile(deployment_id: UUID) -> int:
     """Rows that do not say what has become of their runs are set right; returns how many."""
-    return await reconciliation.reconcile(current_store(), deployment_id)
+    async with get_client() as prefect:
+        return await reconciliation.reconcile(current_store(), prefect, deployment_id)
 
 
 @task(cache_policy=NO_CACHE)
@@ -49,19 +50,19 @@ async def start_due(deployment: str, deployment_id: UUID, most_starts: int) -> i
     waiting = sum(run.state is not None and (run.state.is_scheduled() or run.state.is_pending()) for run in active)
     started = 0
     if waiting < most_starts:
-        for user in await current_store().take_due(most_starts - waiting, _LEASE):
-            if UUID(user["user_id"]) in busy:
+        for user in await current_store().passes.take_due(most_starts - waiting, _LEASE):
+            if user.user_id in busy:
                 continue
             try:
-                request = PassRequest.model_validate(user["parameters"])
+                request = PassRequest.model_validate(user.parameters)
             except ValidationError:
                 get_run_logger().error(
-                    "user %s: the parameters of the failed run are not those of a pass", user["user_id"]
+                    "user %s: the parameters of the failed run are not those of a pass", user.user_id
                 )
                 continue
-            run = await flow_runs.start_retry(deployment, request, user["run_id"])
+            run = await flow_runs.start_retry(deployment, request, user.run_id)
             started += 1
-            get_run_logger().info("attempt %d of user %s: flow run %s", user["attempts"] + 1, user["user_id"], run.id)
+            get_run_logger().info("attempt %d of user %s: flow run %s", user.attempts + 1, user.user_id, run.id)
     return started
 
 

@@ -9,11 +9,13 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TypeVar
 
 import msgspec
 
 from flows.errors import SpoolError
+
+Record = TypeVar("Record", bound=msgspec.Struct)
 
 
 @contextmanager
@@ -62,12 +64,12 @@ def _is_abandoned(folder: Path) -> bool:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Gives a function that writes one JSON object a line; the file appears under its name only when it is whole."""
+def writing(path: Path) -> Iterator[Callable[[msgspec.Struct], None]]:
+    """Gives a function that writes a record as a line of JSON; the file has its name only when it is whole."""
     unfinished = path.with_suffix(".unfinished")
     with unfinished.open("wb") as file:
 
-        def write(record: dict[str, Any]) -> None:
+        def write(record: msgspec.Struct) -> None:
             file.write(msgspec.json.encode(record))
             file.write(b"\n")
 
@@ -75,7 +77,7 @@ def writing(path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
     unfinished.replace(path)
 
 
-def write(path: Path, records: Iterable[dict[str, Any]]) -> int:
+def write(path: Path, records: Iterable[msgspec.Struct]) -> int:
     """Writes all records with `writing` and returns how many."""
     count = 0
     with writing(path) as write_one:
@@ -85,8 +87,9 @@ def write(path: Path, records: Iterable[dict[str, Any]]) -> int:
     return count
 
 
-def read(path: Path) -> Iterator[dict[str, Any]]:
+def read(path: Path, record_type: type[Record]) -> Iterator[Record]:
     """The records of a file."""
+    decoder = msgspec.json.Decoder(record_type)
     with path.open("rb") as file:
         for line in file:
-            yield msgspec.json.decode(line)
+            yield decoder.decode(line)

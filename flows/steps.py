@@ -1,11 +1,10 @@
-"""The nine steps by name, and what happens at the boundaries of each: a log line, the user's progress, the error."""
+"""What happens at the boundaries of a step: a log line, the user's progress, the figures, the error."""
 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
 from uuid import UUID
 
 from prefect import get_run_logger
@@ -14,52 +13,63 @@ from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 
 from flows.errors import FullPassError, StepFailed, StoreError, describe, where
+from flows.records import Step
 from flows.store.client import current_store
 
 #: Step → progress_percent at its start. Extraction is nearly all of the time, so it gets the widest range.
-STEPS = {
-    "download_conversations": 1,
-    "chunk_conversations": 3,
-    "save_chunks": 6,
-    "extract_facts": 10,
-    "consolidate_facts": 80,
-    "hierarchical_reduce": 82,
-    "generate_memory": 85,
-    "save_memory": 91,
-    "v2_regeneration": 92,
+STARTS_AT_PERCENT = {
+    Step.DOWNLOAD_CONVERSATIONS: 1,
+    Step.CHUNK_CONVERSATIONS: 3,
+    Step.SAVE_CHUNKS: 6,
+    Step.EXTRACT_FACTS: 10,
+    Step.CONSOLIDATE_FACTS: 80,
+    Step.HIERARCHICAL_REDUCE: 82,
+    Step.GENERATE_MEMORY: 85,
+    Step.SAVE_MEMORY: 91,
+    Step.V2_REGENERATION: 92,
 }
 
-Metrics = dict[str, Any]
+Figure = int | float | str  # a number, or a name; never text
+
+
+class StepFigures:
+    """What a step has to tell, whether it completes or fails: it stands in the step's closing line."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Figure] = {}
+
+    def add(self, figures: Mapping[str, Figure]) -> None:
+        self.values |= figures
 
 
 @asynccontextmanager
-async def step(name: str, user_id: UUID) -> AsyncIterator[Metrics]:
-    """Surrounds the work of a step; what the body puts into the metrics stands in the closing line.
+async def step(name: Step, user_id: UUID) -> AsyncIterator[StepFigures]:
+    """Surrounds the work of a step.
 
     Raises StepFailed for any exception of the body, and at the start when the run has lost the user (NotOwner).
     """
     started = time.monotonic()
-    metrics: Metrics = {}
+    figures = StepFigures()
     log(user_id, name, "started")
     try:
-        await current_store().progress(user_id, run_id(), name, STEPS[name])
-        yield metrics
+        await current_store().passes.progress(user_id, run_id(), name, STARTS_AT_PERCENT[name])
+        yield figures
     except Exception as error:
         failure = StepFailed(name, error)
-        log(user_id, name, "failed", seconds=_since(started), error=type(error).__name__, **metrics)
+        log(user_id, name, "failed", {"seconds": _since(started), "error": type(error).__name__, **figures.values})
         if not isinstance(error, FullPassError):
             get_run_logger().error("%s\n%s", describe(error), where(error))
         # `from None`: the cause's own message may quote the user's text, and Prefect logs the whole chain.
         raise failure from None
     except BaseException as error:
-        log(user_id, name, "interrupted", seconds=_since(started), error=type(error).__name__)
+        log(user_id, name, "interrupted", {"seconds": _since(started), "error": type(error).__name__})
         raise
-    log(user_id, name, "completed", seconds=_since(started), **metrics)
+    log(user_id, name, "completed", {"seconds": _since(started), **figures.values})
 
 
-def log(user_id: UUID, step: str, status: str, **metrics: Any) -> None:
-    """One `[FullPass] user_id=… step=… status=… key=value…` line; values are numbers and names, never text."""
-    pairs = "".join(f" {key}={value}" for key, value in metrics.items())
+def log(user_id: UUID, step: Step, status: str, figures: Mapping[str, Figure] | None = None) -> None:
+    """One `[FullPass] user_id=… step=… status=… key=value…` line."""
+    pairs = "".join(f" {key}={value}" for key, value in (figures or {}).items())
     get_run_logger().info(f"[FullPass] user_id={user_id} step={step} status={status}{pairs}")
 
 
@@ -79,27 +89,27 @@ def current_run() -> FlowRun:
 class Progress:
     """The progress of a long step within its range of percent, told at most every `every` seconds."""
 
-    def __init__(self, name: str, user_id: UUID, total: int, every: float = 2.0):
-        self._name, self._user_id, self._total, self._every = name, user_id, total, every
+    def __init__(self, step: Step, user_id: UUID, total: int, every: float = 2.0):
+        self._step, self._user_id, self._total, self._every = step, user_id, total, every
         self._done = 0
-        self._told_at = time.monotonic()
-        self._telling = asyncio.Lock()
-        starts = sorted([*STEPS.values(), 100])
-        self._from = STEPS[name]
+        self._reported_at = time.monotonic()
+        self._reporting = asyncio.Lock()
+        starts = [*STARTS_AT_PERCENT.values(), 100]
+        self._from = STARTS_AT_PERCENT[step]
         self._to = starts[starts.index(self._from) + 1]
 
     async def advance(self, by: int) -> None:
         """Raises NotOwner when the run has lost the user: what it would still do is paid for in vain."""
         self._done += by
-        if self._telling.locked() or time.monotonic() - self._told_at < self._every:
+        if self._reporting.locked() or time.monotonic() - self._reported_at < self._every:
             return
-        async with self._telling:
-            self._told_at = time.monotonic()
-            log(self._user_id, self._name, "progress", done=self._done, total=self._total)
+        async with self._reporting:
+            self._reported_at = time.monotonic()
+            log(self._user_id, self._step, "progress", {"done": self._done, "total": self._total})
             percent = self._from + (self._to - self._from) * self._done // max(self._total, 1)
             # Progress is for the eye: a database that does not answer now is told at the next step's boundary.
             with contextlib.suppress(StoreError):
-                await current_store().progress(self._user_id, run_id(), self._name, percent)
+                await current_store().passes.progress(self._user_id, run_id(), self._step, percent)
 
 
 def _since(started: float) -> str:

@@ -122,7 +122,7 @@ def check(path: Path) -> None:
     try:
         for item in exports.read(path):
             if not isinstance(item, Skipped):
-                for chunk in cutting.chunks(item):
+                for chunk in cutting.cut(item):
                     chunk.content.encode()
     except ExportError:
         pass

@@ -23,8 +23,8 @@ from supabase import AsyncClient, acreate_client
 
 from deployments.local.processes import StackError
 from deployments.local.stack import Stack
+from flows.records import Step
 from flows.settings import ModelSettings
-from flows.steps import STEPS
 
 DEMO_USER = UUID("5eed5eed-0000-4000-8000-000000000001")
 BUCKET = "imports"
@@ -199,7 +199,7 @@ def _follow(stack: Stack, flow_run_id: str, console: Console) -> None:
             if state in _FINAL:
                 # A run sends the last lines of its log after its last state; one that was killed sends none.
                 deadline = deadline or time.monotonic() + _SETTLE_SECONDS
-                unfinished = bar is not None or (state == "COMPLETED" and last != list(STEPS)[-1])
+                unfinished = bar is not None or (state == "COMPLETED" and last != Step.V2_REGENERATION)
                 killed = state in {"CRASHED", "CANCELLED"}
                 if killed or not unfinished or time.monotonic() > deadline:
                     return
@@ -219,7 +219,7 @@ def _show_event(event: Event, bars: Progress, bar: TaskID | None, console: Conso
         return bar
     if bar is not None:
         bars.remove_task(bar)
-    number = list(STEPS).index(event.step) + 1 if event.step in STEPS else 0
+    number = list(Step).index(Step(event.step)) + 1 if event.step in list(Step) else 0
     mark = "[green]✓[/]" if event.status == "completed" else "[red]✗[/]"
     metrics = dict(event.metrics)
     seconds = metrics.pop("seconds", "?")

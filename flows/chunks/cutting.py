@@ -88,7 +88,7 @@ def messages(conversation: Conversation) -> Iterator[Message]:
     yield from conversation.messages
 
 
-def chunks(conversation: Conversation) -> Iterator[Chunk]:
+def cut(conversation: Conversation) -> Iterator[Chunk]:
     """The chunks of one conversation, in order."""
     title = _short_title(_storable(conversation.title))
     identity = _short_identity(_storable(conversation.id))

@@ -8,30 +8,32 @@ the next one begins: whatever happens to the run, only calls that were under way
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
-from prefect import task
+from prefect import get_client, task
 from prefect.cache_policies import NO_CACHE
 
 from flows import spool
 from flows.errors import IncompleteExtraction
 from flows.extraction import message_batches, question
-from flows.extraction.pending import Unanswered
+from flows.extraction.pending import PendingChunks
 from flows.extraction.question import PROMPT_VERSION
-from flows.extraction.slot_sharing import TAG, Turn, Turns
+from flows.extraction.slot_sharing import Slot, SlotSharing
 from flows.llm.client import current_model
+from flows.records import ChunkRecord, FoundFact, RunFile, Step
+from flows.runs.tag_slots import SLOT_TAG
 from flows.settings import ModelSettings, PassSettings
-from flows.steps import run_id
+from flows.steps import StepFigures, run_id
 from flows.store.client import current_store
 
 
 @dataclass
 class Extracted:
-    """What step 4 has: a file of `{kind, text, date, seen, chunk_key}` records, and how many chunks it covers."""
+    """What step 4 has: a file of FoundFact records, and how many chunks it covers."""
 
-    facts: Path
+    facts_file: Path
     chunks: int
     answered: int = 0
     refused: int = 0
@@ -41,7 +43,7 @@ class Extracted:
     def failed(self) -> int:
         return self.chunks - self.answered - self.refused
 
-    def metrics(self) -> dict[str, Any]:
+    def figures(self) -> dict[str, int | str]:
         return {
             "chunks": self.chunks,
             "answered": self.answered,
@@ -50,73 +52,77 @@ class Extracted:
             "coverage": f"{self.answered / max(self.chunks, 1):.2%}",
         }
 
+    def require_coverage(self) -> None:
+        """Raises IncompleteExtraction when too many chunks are without an answer."""
+        if self.failed > self.chunks * PassSettings().extraction_max_failed_percent / 100:
+            reasons = ", ".join(f"{reason}: {count}" for reason, count in self.errors.most_common(3))
+            raise IncompleteExtraction(
+                f"{self.failed} of {self.chunks} chunks have no answer ({reasons}); the next run asks about just those"
+            )
 
-async def extract(user_id: UUID, chunks: Path, metrics: dict[str, Any]) -> Extracted:
-    """Asks about all chunks that have no answer yet, then collects the answers of all; figures go into `metrics`.
 
-    Raises what stopped the calls (BudgetReached, ModelRefusedAccess, OutOfRetries), or IncompleteExtraction when too
-    many chunks are without an answer at the end.
+async def extract(user_id: UUID, chunks_file: Path, figures: StepFigures) -> Extracted:
+    """Asks about all chunks that have no answer yet, then collects the answers of all.
+
+    Raises what stopped the calls (BudgetReached, ModelRefusedAccess, OutOfRetries), or IncompleteExtraction.
     """
-    settings = PassSettings()
     model = ModelSettings().extraction_model
-    left = await Unanswered.of(user_id, chunks, model)
-    metrics["asked"], batch = left.chunks, settings.extraction_mode == "batch"
-    estimate = left.estimated_cost(message_batches.SHARE_OF_PRICE if batch else 1)
-    metrics["estimate"] = "unknown" if estimate is None else f"${estimate:.4f}"
-    current_model().patience.pause(model, await current_store().pause(model, 0))
+    pending = await PendingChunks.of(user_id, chunks_file, model)
+    in_batches = PassSettings().extraction_mode == "batch"
+    figures.add({"asked": pending.chunk_count})
+    estimate = pending.estimated_cost(message_batches.SHARE_OF_PRICE if in_batches else 1)
+    figures.add({"estimate": "unknown" if estimate is None else f"${estimate:.4f}"})
+    current_model().retry.pause(model, await current_store().answers.pause(model, 0))
     try:
-        if batch:
-            left = await message_batches.extract(left)
-        await _in_turns(left)
+        if in_batches:
+            pending = await message_batches.answer(pending)
+        await _answer_from_slots(pending)
     finally:
-        metrics |= current_model().ledger.metrics("extract_facts")
-    extracted = await _collected(user_id, model, chunks)
-    metrics |= extracted.metrics()
-    if extracted.failed > extracted.chunks * settings.extraction_max_failed_percent / 100:
-        reasons = ", ".join(f"{reason}: {count}" for reason, count in extracted.errors.most_common(3))
-        raise IncompleteExtraction(
-            f"{extracted.failed} of {extracted.chunks} chunks have no answer ({reasons}); "
-            "the next run asks about just those"
-        )
+        figures.add(current_model().usage.total(Step.EXTRACT_FACTS).figures())
+    extracted = await _collected(user_id, model, chunks_file)
+    figures.add(extracted.figures())
+    extracted.require_coverage()
     return extracted
 
 
-async def _in_turns(left: Unanswered) -> None:
-    number = 0
+async def _answer_from_slots(pending: PendingChunks) -> None:
+    numbers = count(1)
 
-    async def begin(turn: Turn) -> None:
-        nonlocal number
-        number += 1
-        await extract_batch(number, left, turn)
+    async def hold(slot: Slot) -> None:
+        await extract_batch(next(numbers), pending, slot)
 
-    await Turns(run_id(), begin, left.more).run(left.tick)
+    async with get_client() as prefect:
+        await SlotSharing(run_id(), hold, pending.has_more).run(prefect, pending.save_cost)
 
 
-@task(tags=[TAG], task_run_name="extract_batch-{number:05d}", cache_policy=NO_CACHE)
-async def extract_batch(number: int, left: Unanswered, turn: Turn) -> int:
+@task(tags=[SLOT_TAG], task_run_name="extract_batch-{number:05d}", cache_policy=NO_CACHE)
+async def extract_batch(number: int, pending: PendingChunks, slot: Slot) -> int:
     """Calls one after the other while this task run holds its slot; returns about how many chunks."""
     ends = time.monotonic() + PassSettings().extraction_turn_seconds
-    chunks = 0
-    while time.monotonic() < ends and not turn.is_over() and (pack := left.take()):
-        await left.save(await question.ask(pack, left.model))
-        chunks += len(pack)
-    return chunks
+    chunk_count = 0
+    while time.monotonic() < ends and not slot.should_release() and (pack := pending.take()):
+        await pending.save(await question.ask(pack, pending.model))
+        chunk_count += len(pack)
+    slot.release()
+    return chunk_count
 
 
-async def _collected(user_id: UUID, model: str, chunks: Path) -> Extracted:
+async def _collected(user_id: UUID, model: str, chunks_file: Path) -> Extracted:
     """The stored facts of the chunks of this export, in a file."""
-    seen = {bytes.fromhex(chunk["chunk_key"]): (chunk["created_at"] or "")[:10] for chunk in spool.read(chunks)}
-    extracted = Extracted(chunks.with_name("facts.jsonl"), chunks=len(seen))
-    with spool.writing(extracted.facts) as write:
-        rows = current_store().chunk_facts(user_id, PROMPT_VERSION, model, "chunk_key,outcome,facts,error")
-        async for row in rows:
-            date = seen.get(bytes.fromhex(row["chunk_key"]))
-            if date is None:  # of an earlier export
+    days = {
+        bytes.fromhex(chunk.chunk_key): (chunk.created_at or "")[:10] for chunk in spool.read(chunks_file, ChunkRecord)
+    }
+    extracted = Extracted(chunks_file.with_name(RunFile.FOUND_FACTS), chunks=len(days))
+    with spool.writing(extracted.facts_file) as write:
+        known = current_store().answers.of_chunks(user_id, PROMPT_VERSION, model, "chunk_key,outcome,facts,error")
+        async for chunk in known:
+            day = days.get(bytes.fromhex(chunk.chunk_key))
+            if day is None:  # of an earlier export
                 continue
-            extracted.answered += row["outcome"] == "facts"
-            extracted.refused += row["outcome"] == "refused"
-            if row["outcome"] == "failed":
-                extracted.errors[row["error"].partition(":")[0]] += 1
-            for fact in row["facts"]:
-                write({**fact, "seen": date or None, "chunk_key": row["chunk_key"]})
+            extracted.answered += chunk.outcome == "facts"
+            extracted.refused += chunk.outcome == "refused"
+            if chunk.outcome == "failed":
+                extracted.errors[(chunk.error or "").partition(":")[0]] += 1
+            for fact in chunk.facts:
+                write(FoundFact(fact.kind, fact.text, fact.date, day or None, chunk.chunk_key))
     return extracted

@@ -10,19 +10,18 @@ Source: Anthropic's API reference, "Message Batches": at most 100,000 requests o
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from anthropic import NotFoundError
-from anthropic.types.messages import MessageBatch, MessageBatchIndividualResponse
-
+from flows import prices
 from flows.errors import InvalidReply, Refused
-from flows.extraction import pending, question
+from flows.extraction import question
 from flows.extraction.packing import Pack
-from flows.extraction.pending import Unanswered
-from flows.extraction.question import PROMPT_VERSION, Outcome
-from flows.llm.client import current_model, parsed, request
-from flows.memory.facts import ChunkFacts
+from flows.extraction.pending import PendingChunks
+from flows.extraction.question import PROMPT_VERSION, ChunkFacts
+from flows.llm.client import current_model
+from flows.llm.requests import parsed, request
+from flows.records import ChunkOutcome, PendingBatch, Step
 from flows.settings import PassSettings
 from flows.store.client import current_store
 
@@ -34,42 +33,46 @@ _MOST_BYTES = 16_000_000
 _ROUNDS = 3  # of handing in what has expired or met an error of the API
 _ANSWERS_AT_ONCE = 50
 
-_STEP = "extract_facts"
+_STEP = Step.EXTRACT_FACTS
+
+Portion = dict[str, tuple[Pack, dict[str, Any]]]  # custom_id → what is asked about, the request's parameters
 
 
-async def extract(left: Unanswered) -> Unanswered:
+async def answer(pending: PendingChunks) -> PendingChunks:
     """Hands in all questions and waits for the answers, also those of batches that an earlier run has handed in.
 
     Returns what is left then, to be asked one by one: above all what has to be asked differently.
     """
     asked_in_vain: set[bytes] = set()
     for _ in range(_ROUNDS):
-        handed_in = 0.0  # dollars, at least
-        waiting = await _waiting(left)
-        under_way = {bytes.fromhex(key) for batch in waiting for keys in batch["requests"].values() for key in keys}
-        for portion in _portions(left.packs(besides=under_way | asked_in_vain), left.model):
-            prompts = sum(pending.prompt_tokens(pack) for pack, _ in portion.values())
-            least = pending.cost(left.model, len(portion), prompts) or 0.0
-            handed_in += least * SHARE_OF_PRICE
-            current_model().require_budget(handed_in, "the next batch")
-            await _hand_in(left, portion)
-        waiting = await _waiting(left)
-        if not waiting:
+        await _hand_in_all(pending, asked_in_vain)
+        batches = await _handed_in(pending)
+        if not batches:
             break
-        for batch in waiting:
-            if await _ended(left, batch["batch_id"]):
-                asked_in_vain |= await _collect(left, batch["batch_id"], batch["requests"])
-            await current_store().end_batch(batch["batch_id"])
-            await left.tick()
-        left = await Unanswered.of(left.user_id, left.chunks_file, left.model)
-    return left
+        for batch in batches:
+            if await _ended(pending, batch.batch_id):
+                asked_in_vain |= await _collect(pending, batch)
+            await current_store().answers.end_batch(batch.batch_id)
+            await pending.save_cost()
+        pending = await PendingChunks.of(pending.user_id, pending.chunks_file, pending.model)
+    return pending
 
 
-async def _waiting(left: Unanswered) -> list[dict[str, Any]]:
-    return await current_store().batches(left.user_id, PROMPT_VERSION, left.model)
+async def _handed_in(pending: PendingChunks) -> list[PendingBatch]:
+    return await current_store().answers.batches(pending.user_id, PROMPT_VERSION, pending.model)
 
 
-Portion = dict[str, tuple[Pack, dict[str, Any]]]  # custom_id → what is asked about, the request's parameters
+async def _hand_in_all(pending: PendingChunks, asked_in_vain: set[bytes]) -> None:
+    """All questions but those that are being answered, and those that have to be asked differently."""
+    batches = await _handed_in(pending)
+    under_way = {bytes.fromhex(key) for batch in batches for keys in batch.requests.values() for key in keys}
+    dollars = 0.0  # at least
+    for portion in _portions(pending.packs(besides=under_way | asked_in_vain), pending.model):
+        prompts = sum(question.prompt_tokens(pack) for pack, _ in portion.values())
+        least = prices.cost_of_calls(pending.model, calls=len(portion), prompt_tokens=prompts) or 0.0
+        dollars += least * SHARE_OF_PRICE
+        current_model().require_budget(dollars, "the next batch")
+        await _hand_in(pending, portion)
 
 
 def _portions(packs: Iterator[Pack], model: str) -> Iterator[Portion]:
@@ -81,7 +84,7 @@ def _portions(packs: Iterator[Pack], model: str) -> Iterator[Portion]:
             model=model,
             system=question.SYSTEM,
             content=question.content(pack),
-            reply=ChunkFacts,
+            reply_type=ChunkFacts,
             max_tokens=question.REPLY_TOKENS,
         )
         bytes_ = len(json.dumps(asked).encode())
@@ -95,65 +98,44 @@ def _portions(packs: Iterator[Pack], model: str) -> Iterator[Portion]:
         yield portion
 
 
-async def _hand_in(left: Unanswered, portion: Portion) -> None:
-    client = current_model()
-    requests: list[Any] = [{"custom_id": name, "params": request} for name, (_, request) in portion.items()]
-    # Tried once: a request whose answer was lost may have arrived, and would be paid for again.
-    batch = await client.repeat(
-        _STEP, left.model, lambda: client.client.messages.batches.create(requests=requests), tries=1
-    )
+async def _hand_in(pending: PendingChunks, portion: Portion) -> None:
+    requests = {name: asked for name, (_, asked) in portion.items()}
+    batch_id = await current_model().create_batch(_STEP, pending.model, requests)
     chunk_keys = {name: [excerpt.chunk_key for excerpt in pack] for name, (pack, _) in portion.items()}
-    await current_store().add_batch(left.user_id, batch.id, PROMPT_VERSION, left.model, chunk_keys)
+    batch = PendingBatch(batch_id, chunk_keys)
+    await current_store().answers.add_batch(pending.user_id, PROMPT_VERSION, pending.model, batch)
 
 
-async def _ended(left: Unanswered, batch_id: str) -> bool:
+async def _ended(pending: PendingChunks, batch_id: str) -> bool:
     """Returns when the batch has been worked on; False when the API knows of none, as after another key was set."""
-    client = current_model()
-
-    async def retrieve() -> MessageBatch | None:
-        try:
-            return await client.client.messages.batches.retrieve(batch_id)
-        except NotFoundError:
-            return None
-
     while True:
-        batch = await client.repeat(_STEP, left.model, retrieve)
-        if batch is None:
-            return False
-        if batch.processing_status == "ended":
-            return True
+        ended = await current_model().batch_has_ended(_STEP, pending.model, batch_id)
+        if ended is not False:
+            return bool(ended)
         await asyncio.sleep(PassSettings().extraction_batch_poll_seconds)
 
 
-async def _collect(left: Unanswered, batch_id: str, requests: dict[str, list[str]]) -> set[bytes]:
+async def _collect(pending: PendingChunks, batch: PendingBatch) -> set[bytes]:
     """Stores the answers; returns the keys of chunks whose question has to be put differently."""
     in_vain: set[bytes] = set()
-    outcomes: list[Outcome] = []
-    async for name, result in _results(left, batch_id):
-        chunk_keys = requests.get(name, [])
-        new = [key for key in chunk_keys if bytes.fromhex(key) not in left.answered]
-        if not new or result.type != "succeeded":  # errored, expired and canceled cost nothing and are handed in again
+    outcomes: list[ChunkOutcome] = []
+    async for line in current_model().batch_results(_STEP, pending.model, batch.batch_id):
+        chunk_keys = batch.requests.get(line.custom_id, [])
+        new = [key for key in chunk_keys if bytes.fromhex(key) not in pending.answered]
+        if not new or line.result.type != "succeeded":  # what errored, expired or was canceled cost nothing
             continue
-        current_model().ledger.record(_STEP, left.model, result.message.usage, SHARE_OF_PRICE)
+        current_model().usage.record(_STEP, pending.model, line.result.message.usage, SHARE_OF_PRICE)
         try:
-            reply = parsed(result.message, ChunkFacts, question.REPLY_TOKENS)
+            reply = parsed(line.result.message, ChunkFacts, question.REPLY_TOKENS)
             outcomes += question.outcomes(chunk_keys, reply)
         except InvalidReply as error:
             if isinstance(error, Refused) and len(chunk_keys) == 1:
-                outcomes.append(question.unanswered(chunk_keys[0], error))
+                outcomes.append(question.without_answer(chunk_keys[0], error))
             else:
                 in_vain |= {bytes.fromhex(key) for key in new}
         if len(outcomes) >= _ANSWERS_AT_ONCE:
-            await left.save(outcomes)
+            await pending.save(outcomes)
             outcomes = []
     if outcomes:
-        await left.save(outcomes)
+        await pending.save(outcomes)
     return in_vain
-
-
-async def _results(left: Unanswered, batch_id: str) -> AsyncIterator[tuple[str, Any]]:
-    client = current_model()
-    lines = await client.repeat(_STEP, left.model, lambda: client.client.messages.batches.results(batch_id))
-    line: MessageBatchIndividualResponse
-    async for line in lines:
-        yield line.custom_id, line.result

@@ -8,6 +8,7 @@ from pathlib import Path
 from flows import spool
 from flows.exports.conversations import Speaker
 from flows.llm import tokens
+from flows.records import ChunkRecord
 
 _SMALLEST_HALF = 200  # characters; what is still too much for a reply is no text
 _SPEAKER = re.compile(rf"\n\n({'|'.join(Speaker)}): ")
@@ -25,21 +26,21 @@ class Excerpt:
 Pack = list[Excerpt]
 
 
-def packs(chunks: Path, known: Iterable[Container[bytes]], up_to: int) -> Iterator[Pack]:
+def packs(chunks_file: Path, known: Iterable[Container[bytes]], up_to: int) -> Iterator[Pack]:
     """The chunks whose key is in none of `known`, each once, in packs of at most `up_to` tokens or of one chunk."""
     pack: Pack = []
     size = 0
     seen: set[bytes] = set()
-    for chunk in spool.read(chunks):
-        key = bytes.fromhex(chunk["chunk_key"])
+    for chunk in spool.read(chunks_file, ChunkRecord):
+        key = bytes.fromhex(chunk.chunk_key)
         if key in seen or any(key in keys for keys in known):
             continue
         seen.add(key)
-        if pack and size + chunk["token_count"] > up_to:
+        if pack and size + chunk.token_count > up_to:
             yield pack
             pack, size = [], 0
-        pack.append(Excerpt(chunk["chunk_key"], chunk["content"], chunk["token_count"]))
-        size += chunk["token_count"]
+        pack.append(Excerpt(chunk.chunk_key, chunk.content, chunk.token_count))
+        size += chunk.token_count
     if pack:
         yield pack
 

@@ -7,9 +7,9 @@ from uuid import UUID
 from flows import prices
 from flows.extraction import packing, question
 from flows.extraction.packing import Pack
-from flows.extraction.question import PROMPT_VERSION, Outcome
-from flows.llm import tokens
+from flows.extraction.question import PROMPT_VERSION
 from flows.llm.client import current_model
+from flows.records import ChunkOutcome, Step
 from flows.settings import PassSettings
 from flows.steps import Progress, run_id
 from flows.store.client import current_store
@@ -17,49 +17,36 @@ from flows.store.client import current_store
 _EXPECTED_REPLY = 0.1  # tokens of a reply for each of its prompt; the sample's is less
 
 
-def prompt_tokens(pack: Pack) -> int:
-    return sum(excerpt.tokens for excerpt in pack) + tokens.estimate(question.SYSTEM)
-
-
-def cost(model: str, calls: int, prompts: int, reply: float = 0) -> float | None:
-    """Dollars of calls whose prompts have so many tokens together, with `reply` tokens of a reply for each of them;
-    None when the model's price is not known."""
-    # By one call's price tier, so that many small prompts are not taken for a large one.
-    each = prompts // max(calls, 1)
-    one = prices.cost(model, input=each, output=int(each * reply))
-    return None if one is None else one * calls
-
-
-class Unanswered:
-    """Shared by all turns of a run."""
+class PendingChunks:
+    """Shared by all slots of a run."""
 
     @classmethod
-    async def of(cls, user_id: UUID, chunks: Path, model: str) -> "Unanswered":
-        rows = current_store().chunk_facts(user_id, PROMPT_VERSION, model, "chunk_key,outcome")
-        answered = {bytes.fromhex(row["chunk_key"]) async for row in rows if row["outcome"] != "failed"}
-        return cls(user_id, chunks, model, answered)
+    async def of(cls, user_id: UUID, chunks_file: Path, model: str) -> "PendingChunks":
+        known = current_store().answers.of_chunks(user_id, PROMPT_VERSION, model, "chunk_key,outcome")
+        answered = {bytes.fromhex(chunk.chunk_key) async for chunk in known if chunk.outcome != "failed"}
+        return cls(user_id, chunks_file, model, answered)
 
-    def __init__(self, user_id: UUID, chunks: Path, model: str, answered: set[bytes]):
-        self.user_id, self.chunks_file, self.model, self.answered = user_id, chunks, model, answered
-        self._up_to = PassSettings().extraction_pack_tokens
+    def __init__(self, user_id: UUID, chunks_file: Path, model: str, answered: set[bytes]):
+        self.user_id, self.chunks_file, self.model, self.answered = user_id, chunks_file, model, answered
+        self._pack_tokens = PassSettings().extraction_pack_tokens
         self._packs = self.packs()
         self._next = next(self._packs, None)
-        self.chunks = self.calls = self._prompt_tokens = 0
+        self.chunk_count = self.call_count = self._prompt_tokens = 0
         for pack in self.packs():
-            self.calls += 1
-            self.chunks += len(pack)
-            self._prompt_tokens += prompt_tokens(pack)
-        self._progress = Progress("extract_facts", user_id, self.chunks)
+            self.call_count += 1
+            self.chunk_count += len(pack)
+            self._prompt_tokens += question.prompt_tokens(pack)
+        self._progress = Progress(Step.EXTRACT_FACTS, user_id, self.chunk_count)
 
     def packs(self, besides: Container[bytes] = frozenset()) -> Iterator[Pack]:
         """All of them from the start, without the chunks whose keys are in `besides`."""
-        return packing.packs(self.chunks_file, (self.answered, besides), self._up_to)
+        return packing.packs(self.chunks_file, (self.answered, besides), self._pack_tokens)
 
-    def more(self) -> bool:
+    def has_more(self) -> bool:
         return self._next is not None
 
     def take(self) -> Pack | None:
-        """The next pack, for one turn only."""
+        """The next pack, for one slot only."""
         taken, self._next = self._next, next(self._packs, None)
         return taken
 
@@ -68,19 +55,23 @@ class Unanswered:
 
         Raises BudgetReached when the prompts alone would cost more than the run may spend.
         """
-        least = cost(self.model, self.calls, self._prompt_tokens)
-        about = cost(self.model, self.calls, self._prompt_tokens, _EXPECTED_REPLY)
+        least, about = (
+            prices.cost_of_calls(
+                self.model, calls=self.call_count, prompt_tokens=self._prompt_tokens, reply_share=reply_share
+            )
+            for reply_share in (0, _EXPECTED_REPLY)
+        )
         if least is None or about is None:
             return None
         current_model().require_budget(least * share_of_price, "the prompts alone")
         return about * share_of_price
 
-    async def save(self, outcomes: list[Outcome]) -> None:
+    async def save(self, outcomes: list[ChunkOutcome]) -> None:
         """Stores what a call has answered; a pause that another run has begun is kept from then on."""
-        seconds = await current_store().save_facts(self.user_id, PROMPT_VERSION, self.model, outcomes)
-        current_model().patience.pause(self.model, seconds)
+        seconds = await current_store().answers.save(self.user_id, PROMPT_VERSION, self.model, outcomes)
+        current_model().retry.pause(self.model, seconds)
         await self._progress.advance(len(outcomes))
 
-    async def tick(self) -> None:
+    async def save_cost(self) -> None:
         """Writes down what the run has cost so far: a kill loses only the last seconds of it."""
-        await current_store().save_cost(self.user_id, run_id(), current_model().ledger.as_json())
+        await current_store().passes.save_cost(self.user_id, run_id(), current_model().usage.as_json())

@@ -8,29 +8,38 @@ import hashlib
 import json
 from uuid import UUID
 
-from flows.llm.client import Reply, block, current_model
+from flows.llm.client import current_model
+from flows.llm.requests import Reply, block
+from flows.records import Step
 from flows.store.client import current_store
 
 
 async def ask(
-    user_id: UUID, *, step: str, model: str, system: str, blocks: dict[str, str], reply: type[Reply], max_tokens: int
+    user_id: UUID,
+    *,
+    step: Step,
+    model: str,
+    system: str,
+    blocks: dict[str, str],
+    reply_type: type[Reply],
+    max_tokens: int,
 ) -> Reply:
     """One question about some blocks of text (name → text), asked unless the reply is known.
 
     Raises what Claude.ask raises.
     """
-    question = json.dumps([model, system, list(blocks.items()), reply.model_json_schema()])
+    question = json.dumps([model, system, list(blocks.items()), reply_type.model_json_schema()])
     key = hashlib.sha256(question.encode()).hexdigest()
-    known = await current_store().reply(user_id, key)
+    known = await current_store().answers.reply(user_id, key)
     if known is not None:
-        return reply.model_validate(known)
+        return reply_type.model_validate(known)
     answer = await current_model().ask(
         step=step,
         model=model,
         system=system,
         content="\n\n".join(block(name, text) for name, text in blocks.items()),
-        reply=reply,
+        reply_type=reply_type,
         max_tokens=max_tokens,
     )
-    await current_store().save_reply(user_id, key, answer.model_dump(mode="json"))
+    await current_store().answers.save_reply(user_id, key, answer.model_dump(mode="json"))
     return answer

@@ -22,10 +22,11 @@ _LONGEST_WAIT = 60.0  # seconds, unless the API asks for more
 _LONGEST_PAUSE = 900.0  # whatever retry-after says
 
 
-class Patience:
-    """Shared by all calls of a run, also from several threads."""
+class RetryPolicy:
+    """Shared by all calls of a run, also from several threads. `sleep`: takes seconds, as asyncio.sleep does."""
 
-    def __init__(self, settings: ModelSettings):
+    def __init__(self, settings: ModelSettings, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep):
+        self._sleep = sleep
         self._retries = float(settings.model_retry_budget)
         self._until: dict[str, float] = {}  # model → time.monotonic() at the end of its pause
         self._pauses: dict[str, int] = {}  # model → since its last answer
@@ -33,9 +34,9 @@ class Patience:
 
     async def wait(self, model: str) -> None:
         """Returns when the model may be called."""
-        while (left := self._until.get(model, 0) - time.monotonic()) > 0:  # noqa: ASYNC110 (a moment is no event)
+        while (left := self._until.get(model, 0) - time.monotonic()) > 0:
             # Not everybody at the same moment: what was too much would be too much again.
-            await asyncio.sleep(left + random.uniform(0, _growing(self._pauses.get(model, 0))))
+            await self._sleep(left + random.uniform(0, _growing(self._pauses.get(model, 0))))
 
     def pause(self, model: str, seconds: float) -> None:
         """No call to the model for `seconds` from now; a longer pause stays."""
@@ -72,7 +73,7 @@ class Patience:
                 )
             self._retries -= 1
         seconds = max(min(retry_after, _LONGEST_PAUSE), _growing(failures - 1) * random.uniform(0.5, 1))
-        await asyncio.sleep(seconds)
+        await self._sleep(seconds)
         return seconds
 
 

@@ -4,13 +4,16 @@ import threading
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from anthropic.types import Usage
+from anthropic.types import Usage as ReportedUsage
 
 from flows import prices
+from flows.records import Step
 
 
 @dataclass
-class Entry:
+class Usage:
+    """Calls and what they used."""
+
     calls: int = 0
     retries: int = 0
     input_tokens: int = 0
@@ -19,7 +22,7 @@ class Entry:
     cache_read_tokens: int = 0
     cost_usd: float | None = 0.0
 
-    def add(self, other: "Entry") -> None:
+    def add(self, other: "Usage") -> None:
         self.calls += other.calls
         self.retries += other.retries
         self.input_tokens += other.input_tokens
@@ -32,15 +35,26 @@ class Entry:
     def dollars(self) -> str:
         return "unknown" if self.cost_usd is None else f"${self.cost_usd:.4f}"
 
+    def figures(self) -> dict[str, int | str]:
+        """For the log line of a step."""
+        return {
+            "calls": self.calls,
+            "retries": self.retries,
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "cache_read_tokens": self.cache_read_tokens,
+            "cost": self.dollars(),
+        }
+
 
 @dataclass
-class Ledger:
-    """Safe to write from several threads: v2_regeneration runs beside the flow's own thread."""
+class RunUsage:
+    """Of a whole run. Safe to write from several threads: v2_regeneration runs beside the flow's own thread."""
 
-    entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
+    entries: dict[tuple[Step, str], Usage] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def record(self, step: str, model: str, usage: Usage, share_of_price: float = 1) -> None:
+    def record(self, step: Step, model: str, usage: ReportedUsage, share_of_price: float = 1) -> None:
         """Adds a call that was answered. `share_of_price`: of the list price, where a discount holds."""
         write, read = usage.cache_creation_input_tokens or 0, usage.cache_read_input_tokens or 0
         dollars = prices.cost(
@@ -49,7 +63,7 @@ class Ledger:
         self._add(
             step,
             model,
-            Entry(
+            Usage(
                 calls=1,
                 input_tokens=usage.input_tokens,
                 output_tokens=usage.output_tokens,
@@ -59,35 +73,21 @@ class Ledger:
             ),
         )
 
-    def record_retry(self, step: str, model: str) -> None:
-        self._add(step, model, Entry(retries=1))
+    def record_retry(self, step: Step, model: str) -> None:
+        self._add(step, model, Usage(retries=1))
 
-    def _add(self, step: str, model: str, entry: Entry) -> None:
+    def _add(self, step: Step, model: str, entry: Usage) -> None:
         with self._lock:
-            self.entries.setdefault((step, model), Entry()).add(entry)
+            self.entries.setdefault((step, model), Usage()).add(entry)
 
-    def total(self) -> Entry:
-        total = Entry()
-        with self._lock:
-            for entry in self.entries.values():
-                total.add(entry)
-        return total
-
-    def metrics(self, step: str) -> dict[str, Any]:
-        """The figures of one step for its log line."""
-        total = Entry()
+    def total(self, step: Step | None = None) -> Usage:
+        """Of the whole run, or of one step."""
+        total = Usage()
         with self._lock:
             for (name, _), entry in self.entries.items():
-                if name == step:
+                if step in (None, name):
                     total.add(entry)
-        return {
-            "calls": total.calls,
-            "retries": total.retries,
-            "input_tokens": total.input_tokens,
-            "output_tokens": total.output_tokens,
-            "cache_read_tokens": total.cache_read_tokens,
-            "cost": total.dollars(),
-        }
+        return total
 
     def as_json(self) -> dict[str, Any]:
         """`{"total": {calls, input_tokens, …, cost_usd}, "by_step": [{step, model, calls, …}]}`; cost_usd is null

@@ -9,6 +9,7 @@ from flows import spool
 from flows.errors import ExportError
 from flows.llm import reply_cache
 from flows.memory import facts
+from flows.records import KnownFact, Step
 from flows.settings import ModelSettings
 
 _MAX_REPLY_TOKENS = 16_000
@@ -50,16 +51,16 @@ class MemoryDocument(BaseModel):
 
 async def generate(user_id: UUID, source: Path) -> str:
     """MEMORY as markdown. Raises ExportError when there are no facts to write from."""
-    lines = list(facts.prompt_lines(spool.read(source)))
+    lines = list(facts.prompt_lines(spool.read(source, KnownFact)))
     if not lines:
         raise ExportError("no facts were found in the conversations, so there is nothing to write a MEMORY from")
     document = await reply_cache.ask(
         user_id,
-        step="generate_memory",
+        step=Step.GENERATE_MEMORY,
         model=ModelSettings().memory_model,
         system=SYSTEM,
         blocks={"facts": "\n".join(lines)},
-        reply=MemoryDocument,
+        reply_type=MemoryDocument,
         max_tokens=_MAX_REPLY_TOKENS,
     )
     return document.markdown()

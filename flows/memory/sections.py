@@ -4,13 +4,13 @@ import heapq
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
 
 from flows import spool
 from flows.llm import reply_cache, tokens
+from flows.records import ChunkRecord, Step
 from flows.settings import ModelSettings
 
 RICHEST = 200  # conversations
@@ -94,39 +94,39 @@ class ProfileSections(BaseModel):
         return "\n\n".join(parts) + "\n"
 
 
-async def regenerate(user_id: UUID, chunks: Path, memory_md: str) -> ProfileSections:
+async def regenerate(user_id: UUID, chunks_file: Path, memory_md: str) -> ProfileSections:
     """The sections from MEMORY and the conversations with the most text."""
     return await reply_cache.ask(
         user_id,
-        step="v2_regeneration",
+        step=Step.V2_REGENERATION,
         model=ModelSettings().memory_model,
         system=SYSTEM,
-        blocks={"memory": memory_md, "conversations": _excerpts(chunks)},
-        reply=ProfileSections,
+        blocks={"memory": memory_md, "conversations": _excerpts(chunks_file)},
+        reply_type=ProfileSections,
         max_tokens=_MAX_REPLY_TOKENS,
     )
 
 
-def _excerpts(chunks: Path) -> str:
+def _excerpts(chunks_file: Path) -> str:
     """The beginnings of the richest conversations, each with an equal share of the prompt."""
     sizes: Counter[str] = Counter()
-    for chunk in spool.read(chunks):
-        sizes[chunk["conversation_id"]] += chunk["token_count"]
+    for chunk in spool.read(chunks_file, ChunkRecord):
+        sizes[chunk.conversation_id] += chunk.token_count
     richest = heapq.nlargest(RICHEST, sizes, key=lambda identity: (sizes[identity], identity))
     room = dict.fromkeys(richest, _PROMPT_TOKENS // max(len(richest), 1))
     excerpts = []
-    for chunk in spool.read(chunks):
-        left = room.get(chunk["conversation_id"], 0)
+    for chunk in spool.read(chunks_file, ChunkRecord):
+        left = room.get(chunk.conversation_id, 0)
         if left <= 0:
             continue
         excerpt = _beginning(chunk, left)
-        room[chunk["conversation_id"]] = left - tokens.estimate(excerpt)
+        room[chunk.conversation_id] = left - tokens.estimate(excerpt)
         excerpts.append(excerpt)
     return "\n\n---\n".join(excerpts)
 
 
-def _beginning(chunk: dict[str, Any], room: int) -> str:
-    text, count = str(chunk["content"]), int(chunk["token_count"])
+def _beginning(chunk: ChunkRecord, room: int) -> str:
+    text, count = chunk.content, chunk.token_count
     return text if count <= room else text[: len(text) * room // count]
 
 

@@ -10,18 +10,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
-from prefect import State, get_client
+from prefect import State
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled
 
-from flows.errors import NotOwner, UserNotFound, told
-from flows.extraction import slot_sharing
-from flows.runs import flow_runs, status
+from flows.errors import NotOwner, UserNotFound, reported
+from flows.records import ProfileRow
+from flows.runs import flow_runs, status, tag_slots
 from flows.settings import PassSettings
 from flows.store.client import Store
 
@@ -32,7 +32,7 @@ _AT_ONCE = 100  # ids in one request
 
 
 @dataclass(frozen=True)
-class Wrong:
+class StaleRow:
     """A row that does not say how its run has ended."""
 
     user_id: UUID
@@ -41,69 +41,77 @@ class Wrong:
     claimed: bool = True
 
 
-async def reconcile(users: Store, deployment_id: UUID) -> int:
-    """Sets every wrong row right, and slots of the extraction that nobody has any more; returns how many rows."""
-    async with get_client() as prefect:
-        wrong, lost = await _wrong(prefect, users, deployment_id), await slot_sharing.lost_slots(prefect)
-        if not wrong and not lost:
-            return 0
-        # The run's own hooks may be about to write, and know more.
-        await asyncio.sleep(PassSettings().full_pass_hook_seconds)
-        if still_lost := min(lost, await slot_sharing.lost_slots(prefect)):
-            await slot_sharing.give_back(prefect, still_lost)
-        still = {row.run_id for row in await _wrong(prefect, users, deployment_id)}
-        wrong = [row for row in wrong if row.run_id in still]
-        for row in wrong:
-            await _set_right(prefect, users, row)
-        return len(wrong)
+async def reconcile(store: Store, prefect: PrefectClient, deployment_id: UUID) -> int:
+    """Sets every stale row right, and slots of the extraction that nobody has any more; returns how many rows."""
+    stale, lost = await _stale_rows(store, prefect, deployment_id), await tag_slots.lost_slots(prefect)
+    if not stale and not lost:
+        return 0
+    # The run's own hooks may be about to write, and know more.
+    await asyncio.sleep(PassSettings().full_pass_hook_seconds)
+    if still_lost := min(lost, await tag_slots.lost_slots(prefect)):
+        await tag_slots.give_back(prefect, still_lost)
+    still = {row.run_id for row in await _stale_rows(store, prefect, deployment_id)}
+    stale = [row for row in stale if row.run_id in still]
+    for row in stale:
+        await _set_right(store, prefect, row)
+    return len(stale)
 
 
-async def _wrong(prefect: PrefectClient, users: Store, deployment_id: UUID) -> list[Wrong]:
-    return [*await _over(prefect, users), *await _never_had_their_user(prefect, users, deployment_id)]
+async def _stale_rows(store: Store, prefect: PrefectClient, deployment_id: UUID) -> list[StaleRow]:
+    return [
+        *await _of_ended_owners(store, prefect),
+        *await _of_runs_that_never_claimed(store, prefect, deployment_id),
+    ]
 
 
-async def _over(prefect: PrefectClient, users: Store) -> list[Wrong]:
+async def _of_ended_owners(store: Store, prefect: PrefectClient) -> list[StaleRow]:
     """Rows that say processing while their run has ended."""
-    owners = [owner async for owner in users.processing()]
+    owners = [owner async for owner in store.passes.processing()]
     known = await _runs(prefect, (run_id for _, run_id in owners))
     return [
-        Wrong(user_id, run_id, known.get(run_id))
+        StaleRow(user_id, run_id, known.get(run_id))
         for user_id, run_id in owners
         if run_id not in known or _has_ended(known[run_id])
     ]
 
 
-async def _never_had_their_user(prefect: PrefectClient, users: Store, deployment_id: UUID) -> list[Wrong]:
-    """Runs that have ended badly and never were the owner, for want of a database or because they died too early."""
+async def _of_runs_that_never_claimed(store: Store, prefect: PrefectClient, deployment_id: UUID) -> list[StaleRow]:
+    """Rows of runs that have ended badly and never were the owner, for want of a database or by dying too early."""
+    latest = await _latest_bad_ends(prefect, deployment_id)
+    rows: dict[UUID, ProfileRow] = {}
+    for some in _portions(latest):
+        rows |= await store.passes.rows(some, "user_id,full_pass_status,full_pass_run_id")
+    owners = await _runs(prefect, (row.full_pass_run_id or "" for row in rows.values()))
+    missed = []
+    for user_id, row in rows.items():
+        run, owner = latest[user_id], owners.get(row.full_pass_run_id or "")
+        # An older run has the row, or none.
+        if row.full_pass_status != "processing" and (owner is None or _made(owner) < _made(run)):
+            missed.append(StaleRow(user_id, str(run.id), run, claimed=False))
+    return missed
+
+
+async def _latest_bad_ends(prefect: PrefectClient, deployment_id: UUID) -> dict[UUID, FlowRun]:
+    """User → the newest run that has ended badly, of users for whom no other run is active."""
     since = datetime.now(UTC) - _LOOK_BACK
     busy = {flow_runs.user_of(run) async for run in flow_runs.active(prefect, deployment_id)}
     latest: dict[UUID, FlowRun] = {}
     async for run in flow_runs.ended_badly(prefect, deployment_id, since):
         # These two have nothing to write: another run has the user, or there is no such row.
-        if run.state and told(run.state.message).type in (NotOwner.__name__, UserNotFound.__name__):
+        if run.state and reported(run.state.message).type in (NotOwner.__name__, UserNotFound.__name__):
             continue
         user_id = flow_runs.user_of(run)
         if user_id is not None and user_id not in busy and _made(latest.setdefault(user_id, run)) < _made(run):
             latest[user_id] = run
-    rows: dict[UUID, dict[str, Any]] = {}
-    for some in _portions(latest):
-        rows |= await users.profiles(some, "user_id,full_pass_status,full_pass_run_id")
-    owners = await _runs(prefect, (row["full_pass_run_id"] or "" for row in rows.values()))
-    missed = []
-    for user_id, row in rows.items():
-        run, owner = latest[user_id], owners.get(row["full_pass_run_id"])
-        # An older run has the row, or none.
-        if row["full_pass_status"] != "processing" and (owner is None or _made(owner) < _made(run)):
-            missed.append(Wrong(user_id, str(run.id), run, claimed=False))
-    return missed
+    return latest
 
 
-async def _set_right(prefect: PrefectClient, users: Store, row: Wrong) -> None:
+async def _set_right(store: Store, prefect: PrefectClient, row: StaleRow) -> None:
     if row.run is None or row.run.state is None:
-        await status.write_crash(users, row.user_id, row.run_id)
+        await status.write_crash(store, row.user_id, row.run_id)
         return
-    if row.claimed or await status.claim(users, row.run):
-        await status.write_end(users, row.run, await _end(prefect, row.run, row.run.state))
+    if row.claimed or await status.claim(store, prefect, row.run):
+        await status.write_end(store, prefect, row.run, await _end(prefect, row.run, row.run.state))
 
 
 async def _end(prefect: PrefectClient, run: FlowRun, state: State) -> State:

@@ -7,19 +7,22 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
+from prefect import get_client
+
 from flows import spool
 from flows.errors import FullPassError, UserNotFound
 from flows.llm.client import open_model
+from flows.records import Step
 from flows.runs import status
 from flows.settings import ModelSettings, PassSettings, StoreSettings, check
 from flows.steps import current_run, log, run_id
-from flows.store.client import open_store
+from flows.store.client import Store, open_store
 
 _LAST_SECONDS = 5  # for the figures of a run that is ending; it may have been told to go
 
 
 @asynccontextmanager
-async def workspace(user_id: UUID) -> AsyncIterator[Path]:
+async def run_context(user_id: UUID) -> AsyncIterator[Path]:
     """Opens the clients and gives the run's folder. What the calls cost is saved at the end, also of a failed run.
 
     Raises SettingsError with every problem of the environment before anything is begun, StoreError when Supabase does
@@ -27,20 +30,25 @@ async def workspace(user_id: UUID) -> AsyncIterator[Path]:
     """
     check(StoreSettings, ModelSettings, PassSettings)
 
-    def on_retry(step: str, reason: str, failures: int) -> None:
-        log(user_id, step, "retry", reason=reason, failures=failures)
+    def on_retry(step: Step, reason: str, failures: int) -> None:
+        log(user_id, step, "retry", {"reason": reason, "failures": failures})
 
-    async with open_store() as users, open_model(users.pause, on_retry) as model:
-        # The hook has done this, unless the database was away; who else has the user, the first step says.
-        with contextlib.suppress(UserNotFound):
-            await status.claim(users, current_run())
+    async with open_store() as store, open_model(store.answers.pause, on_retry) as model:
+        await _claim(store)
         with spool.folder(PassSettings().spool_dir, run_id()) as folder:
             try:
                 yield folder
             except BaseException:
                 # The run's own error matters more than its figures, which are saved while it works, too.
                 with contextlib.suppress(FullPassError, TimeoutError):
-                    async with asyncio.timeout(_LAST_SECONDS), open_store(patience=0) as impatient:
-                        await impatient.save_cost(user_id, run_id(), model.ledger.as_json())
+                    async with asyncio.timeout(_LAST_SECONDS), open_store(patience=0) as once:
+                        await once.passes.save_cost(user_id, run_id(), model.usage.as_json())
                 raise
-            await users.save_cost(user_id, run_id(), model.ledger.as_json())
+            await store.passes.save_cost(user_id, run_id(), model.usage.as_json())
+
+
+async def _claim(store: Store) -> None:
+    """The hook has done this, unless the database was away; who else has the user, the first step says."""
+    async with get_client() as prefect:
+        with contextlib.suppress(UserNotFound):
+            await status.claim(store, prefect, current_run())

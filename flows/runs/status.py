@@ -9,12 +9,13 @@ from datetime import timedelta
 from uuid import UUID
 
 from prefect import Flow, State, get_client
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.events import emit_event
 from prefect.exceptions import ObjectNotFound
 
-from flows.errors import told
-from flows.extraction import slot_sharing
+from flows.errors import reported
+from flows.runs import tag_slots
 from flows.settings import PassSettings
 from flows.store.client import Store, open_store
 
@@ -26,8 +27,8 @@ _CANCELLED = "Cancelled: cancelled by operator"
 
 async def running(flow: Flow[..., object], flow_run: FlowRun, state: State) -> None:
     """processing, with this run as the owner; another run that is alive keeps the user."""
-    async with open_store() as users:
-        await claim(users, flow_run)
+    async with open_store() as store, get_client() as prefect:
+        await claim(store, prefect, flow_run)
 
 
 async def completed(flow: Flow[..., object], flow_run: FlowRun, state: State) -> None:
@@ -50,43 +51,43 @@ async def cancelled(flow: Flow[..., object], flow_run: FlowRun, state: State) ->
 
 
 async def _write_end(flow_run: FlowRun, state: State) -> None:
-    async with open_store() as users:
-        await write_end(users, flow_run, state)
+    async with open_store() as store, get_client() as prefect:
+        await write_end(store, prefect, flow_run, state)
 
 
-async def claim(users: Store, flow_run: FlowRun) -> bool:
+async def claim(store: Store, prefect: PrefectClient, flow_run: FlowRun) -> bool:
     """Makes the run the owner of its user, unless another run that is alive has it; returns whether it is."""
     user_id, run_id = UUID(str(flow_run.parameters["user_id"])), str(flow_run.id)
-    owner = await users.claim(user_id, run_id, flow_run.parameters)
-    if owner != run_id and not await _is_alive(owner):
-        owner = await users.claim(user_id, run_id, flow_run.parameters, replaces=owner)
+    owner = await store.passes.claim(user_id, run_id, flow_run.parameters)
+    if owner != run_id and not await _is_alive(prefect, owner):
+        owner = await store.passes.claim(user_id, run_id, flow_run.parameters, replaces=owner)
     return owner == run_id
 
 
-async def write_end(users: Store, flow_run: FlowRun, state: State) -> None:
+async def write_end(store: Store, prefect: PrefectClient, flow_run: FlowRun, state: State) -> None:
     """Writes how the run has ended, if it owns its user."""
     user_id, run_id = UUID(str(flow_run.parameters["user_id"])), str(flow_run.id)
     match state.type:
         case StateType.COMPLETED:
-            await users.complete(user_id, run_id)
+            await store.passes.complete(user_id, run_id)
         case StateType.FAILED:
-            error = told(state.message)
-            await _fail(users, user_id, run_id, error.text, retry=not error.permanent)
+            error = reported(state.message)
+            await _fail(store, user_id, run_id, error.text, retry=not error.permanent)
         case StateType.CANCELLED | StateType.CANCELLING:
-            await _fail(users, user_id, run_id, _CANCELLED, retry=False)
-            await slot_sharing.release(flow_run.id)
+            await _fail(store, user_id, run_id, _CANCELLED, retry=False)
+            await tag_slots.release(prefect, flow_run.id)
         case _:
-            await write_crash(users, user_id, run_id)
-            await slot_sharing.release(flow_run.id)
+            await write_crash(store, user_id, run_id)
+            await tag_slots.release(prefect, flow_run.id)
 
 
-async def write_crash(users: Store, user_id: UUID, run_id: str) -> None:
-    await _fail(users, user_id, run_id, _CRASHED, retry=True)
+async def write_crash(store: Store, user_id: UUID, run_id: str) -> None:
+    await _fail(store, user_id, run_id, _CRASHED, retry=True)
 
 
-async def _fail(users: Store, user_id: UUID, run_id: str, error: str, *, retry: bool) -> None:
+async def _fail(store: Store, user_id: UUID, run_id: str, error: str, *, retry: bool) -> None:
     settings = PassSettings()
-    failure = await users.fail(
+    failure = await store.passes.fail(
         user_id,
         run_id,
         error,
@@ -102,10 +103,9 @@ async def _fail(users: Store, user_id: UUID, run_id: str, error: str, *, retry: 
         )
 
 
-async def _is_alive(run_id: str) -> bool:
-    async with get_client() as prefect:
-        try:
-            run = await prefect.read_flow_run(UUID(run_id))
-        except (ObjectNotFound, ValueError):
-            return False
+async def _is_alive(prefect: PrefectClient, run_id: str) -> bool:
+    try:
+        run = await prefect.read_flow_run(UUID(run_id))
+    except (ObjectNotFound, ValueError):
+        return False
     return run.state is not None and not run.state.is_final()

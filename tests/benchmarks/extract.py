@@ -21,7 +21,7 @@ import asyncpg
 import psutil
 
 from deployments.local.stack import ROOT, Stack
-from flows.chunks import export_chunks
+from flows.chunks import writing
 from tests.conftest import clean_environment
 from tests.integration.service import FullPassService, Json, export_of
 
@@ -118,7 +118,7 @@ def _until(service: FullPassService, calls: int) -> tuple[Json, float]:
 
 def _bare_seconds(service: FullPassService, folder: Path, export: list[Json], limit: int) -> float:
     (folder / "export.json").write_text(json.dumps(export))
-    export_chunks.chunk_export(folder / "export.json", folder / "chunks.jsonl", export_chunks.limits())
+    writing.chunk_export(folder / "export.json", folder / "chunks.jsonl", writing.limits())
     command = [sys.executable, "-m", "tests.benchmarks.bare_loop", str(folder / "chunks.jsonl"), str(limit)]
     answer = subprocess.run(
         command, cwd=ROOT, env=service.stack.environment, stdout=subprocess.PIPE, text=True, check=True

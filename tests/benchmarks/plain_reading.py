@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from flows import spool
-from flows.chunks import cutting, export_chunks
+from flows.chunks import cutting, writing
 from flows.exports import timestamps
 from flows.exports.conversations import Conversation, Message, Speaker
+from flows.records import ChunkRecord
 from tests.benchmarks.peak_memory import peak_mb
 
 _SPEAKERS = {"user": Speaker.USER, "assistant": Speaker.ASSISTANT}
@@ -43,9 +44,9 @@ def conversation(entry: dict[str, Any]) -> Conversation:
     return Conversation(entry["conversation_id"], entry["title"] or "", *times, messages[::-1])
 
 
-def records(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def records(entries: list[dict[str, Any]]) -> Iterator[ChunkRecord]:
     for entry in entries:
-        yield from map(export_chunks.record, cutting.chunks(conversation(entry)))
+        yield from map(writing.record, cutting.cut(conversation(entry)))
 
 
 def main(export: Path) -> None:

@@ -16,7 +16,8 @@ from prefect import flow
 
 from flows import spool
 from flows.full_pass import chunk_conversations, download_conversations, save_chunks
-from flows.runs.run_context import workspace
+from flows.records import ChunkRecord
+from flows.runs.run_context import run_context
 from flows.steps import run_id
 from flows.store.client import current_store
 from tests.benchmarks.peak_memory import peak_mb
@@ -36,13 +37,15 @@ async def steps_1_to_3(user_id: UUID, storage_path: str) -> dict[str, Any]:
         seconds[name], peaks[name] = time.perf_counter() - started, peak_mb()
         return result
 
-    async with workspace(user_id) as folder:
-        await current_store().claim(user_id, run_id(), {})
+    async with run_context(user_id) as folder:
+        await current_store().passes.claim(user_id, run_id(), {})
         export = await measured("download", download_conversations(user_id, storage_path, folder))
-        chunks = await measured("chunk", chunk_conversations(user_id, export, None))
-        await measured("save", save_chunks(user_id, chunks))
-        count = sum(1 for _ in spool.read(chunks))
-        await current_store().fail(user_id, run_id(), "step=save_chunks: measured", retry_after=None, max_attempts=1)
+        chunks_file = await measured("chunk", chunk_conversations(user_id, export, None))
+        await measured("save", save_chunks(user_id, chunks_file))
+        count = sum(1 for _ in spool.read(chunks_file, ChunkRecord))
+        await current_store().passes.fail(
+            user_id, run_id(), "step=save_chunks: measured", retry_after=None, max_attempts=1
+        )
     return {"seconds": seconds, "peaks_mb": peaks, "chunks": count}
 
 

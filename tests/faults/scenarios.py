@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from deployments.local.stack import ROOT, Stack
+from flows.records import Step
 from flows.settings import DEFAULT_FACT_EXTRACTION_CONCURRENCY
-from flows.steps import STEPS
 from tests.faults.passes import ASKS, Pass, Passes
 from tests.faults.step_locks import Holds
 from tests.integration.service import FINAL, FullPassService
@@ -64,7 +64,7 @@ def in_each_step(
     name: str,
     harm: Callable[[Suite, Pass], None],
     *,
-    steps: Iterable[str] = STEPS,
+    steps: Iterable[str] = tuple(Step),
     cancelled: bool = False,
 ) -> None:
     """Passes that stand in a step each meet the fault; those that ask a model, in the middle of the call."""
@@ -134,7 +134,7 @@ def cancel(suite: Suite, each: Pass) -> None:
 
 def database_away(suite: Suite, seconds: float) -> None:
     """Nine passes, each at the beginning of another step, when the users' database goes away."""
-    passes = {step: suite.passes.make() for step in STEPS}
+    passes = {step: suite.passes.make() for step in Step}
     with Holds(suite.stack.database_url) as holds:
         for step, each in passes.items():
             holds.place(each.user_id, step)

@@ -8,7 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows.steps import STEPS
+from flows.records import Step
+from flows.steps import STARTS_AT_PERCENT
 from tests import sample
 from tests.integration.service import FullPassService, export_of, simple_export
 
@@ -86,7 +87,7 @@ def test_calls_tokens_and_cost_are_in_the_row(service, sample_run):
 def test_the_log_shows_each_step_begin_and_end_and_nothing_the_person_said(service, sample_run):
     user_id, run_id, _ = sample_run
     seen = [boundary for boundary in service.boundaries(run_id) if boundary[1] != "progress"]
-    assert seen == [(step, status) for step in STEPS for status in ("started", "completed")]
+    assert seen == [(step, status) for step in Step for status in ("started", "completed")]
     log = "\n".join(service.log(run_id))
     assert f"[FullPass] user_id={user_id} step=save_chunks status=completed seconds=" in log
     assert [fact.text for fact in sample.planted_facts() if fact.text in log] == []
@@ -98,7 +99,7 @@ def test_prefect_shows_a_task_per_step_and_extraction_under_its_tag(service, sam
     _, run_id, _ = sample_run
     runs = service.task_runs(run_id)
     names = {run["name"].rsplit("-", 1)[0] for run in runs}
-    assert set(STEPS) | {"extract_batch", "publish"} == names
+    assert set(Step) | {"extract_batch", "publish"} == names
     for run in runs:
         assert ("extraction" in run["tags"]) == run["name"].startswith("extract_batch")
         assert run["state_type"] == "COMPLETED"
@@ -299,7 +300,7 @@ def test_a_running_pass_says_processing_and_where_it_is(service, hanging_run):
     user_id, run_id = hanging_run
     row = service.row(user_id)
     assert (row["full_pass_status"], row["full_pass_run_id"]) == ("processing", run_id)
-    assert (row["import_stage"], row["progress_percent"]) == ("extract_facts", STEPS["extract_facts"])
+    assert (row["import_stage"], row["progress_percent"]) == ("extract_facts", STARTS_AT_PERCENT[Step.EXTRACT_FACTS])
     service.prefect.post(f"/flow_runs/{run_id}/set_state", json={"state": {"type": "CANCELLING"}})
     service.settled(user_id, run_id)
 

@@ -6,7 +6,8 @@ import postgrest
 import pytest
 from pydantic import BaseModel
 
-from flows.errors import ExportError, InvalidReply, StepFailed, describe, told
+from flows.errors import ExportError, InvalidReply, StepFailed, describe, reported
+from flows.records import Step
 
 
 class Model(BaseModel):
@@ -14,18 +15,18 @@ class Model(BaseModel):
 
 
 def test_an_error_names_its_step_type_and_remedy():
-    error = StepFailed("download_conversations", ExportError("the export is empty; upload it again"))
+    error = StepFailed(Step.DOWNLOAD_CONVERSATIONS, ExportError("the export is empty; upload it again"))
     assert str(error) == "step=download_conversations: ExportError: the export is empty; upload it again"
     assert error.permanent
 
 
 def test_what_may_pass_by_itself_is_not_permanent():
-    assert not StepFailed("extract_facts", InvalidReply("cut off")).permanent
-    assert not StepFailed("extract_facts", ZeroDivisionError()).permanent
+    assert not StepFailed(Step.EXTRACT_FACTS, InvalidReply("cut off")).permanent
+    assert not StepFailed(Step.EXTRACT_FACTS, ZeroDivisionError()).permanent
 
 
 def test_an_error_is_never_longer_than_its_column():
-    assert len(str(StepFailed("save_chunks", ExportError("x" * 2_000)))) == 500
+    assert len(str(StepFailed(Step.SAVE_CHUNKS, ExportError("x" * 2_000)))) == 500
 
 
 def test_what_libraries_quote_of_the_users_text_is_left_out():
@@ -38,20 +39,21 @@ def test_what_libraries_quote_of_the_users_text_is_left_out():
 
 
 def test_an_error_survives_being_pickled():
-    error = pickle.loads(pickle.dumps(StepFailed("save_memory", ExportError("no"))))
+    error = pickle.loads(pickle.dumps(StepFailed(Step.SAVE_MEMORY, ExportError("no"))))
     assert (str(error), error.step, error.permanent) == ("step=save_memory: ExportError: no", "save_memory", True)
 
 
 def test_an_error_is_read_back_out_of_what_prefect_keeps_of_it():
     step = "step=extract_facts: BudgetReached: $1.0000 are spent\nand more"
-    assert told(f"Flow run encountered an exception: StepFailed: {step}") == (step, "BudgetReached", True)
-    assert told("Flow run encountered an exception: SettingsError: SUPABASE_URL: is missing (set it)") == (
+    assert reported(f"Flow run encountered an exception: StepFailed: {step}") == (step, "BudgetReached", True)
+    assert reported("Flow run encountered an exception: SettingsError: SUPABASE_URL: is missing (set it)") == (
         "SettingsError: SUPABASE_URL: is missing (set it)",
         "SettingsError",
         True,
     )
     assert (
-        told("Flow run encountered an exception: StepFailed: step=save_chunks: KeyError: unexpected").permanent is False
+        reported("Flow run encountered an exception: StepFailed: step=save_chunks: KeyError: unexpected").permanent
+        is False
     )
 
 
@@ -59,7 +61,7 @@ def test_an_error_is_read_back_out_of_what_prefect_keeps_of_it():
     "message", [None, "", "Flow run encountered an exception: ValueError: private words", "Traceback: private words"]
 )
 def test_of_an_error_that_is_not_ours_only_the_type_is_read(message):
-    error = told(message)
+    error = reported(message)
     assert "private words" not in error.text
     assert error.text.endswith(": unexpected; the flow run's log shows where")
     assert not error.permanent

@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 
 from flows import spool
-from flows.chunks import cutting, export_chunks
-from flows.chunks.export_chunks import Saved
+from flows.chunks import cutting, saving, writing
+from flows.chunks.saving import Saved
 from flows.exports.conversations import Conversation, Message, Speaker
 from flows.store.client import Store, open_store
 from tests.integration.service import FullPassService
@@ -32,21 +32,21 @@ def write(path: Path, names: range, at: datetime = datetime(2024, 5, 1, tzinfo=U
     """A spool file with one chunk for each conversation."""
     said = ((number, Message(Speaker.USER, f"I like tea number {number}.", at)) for number in names)
     talks = (Conversation(f"c{number}", f"Talk {number}", at, at, [message]) for number, message in said)
-    spool.write(path, (export_chunks.record(chunk) for talk in talks for chunk in cutting.chunks(talk)))
+    spool.write(path, (writing.record(chunk) for talk in talks for chunk in cutting.cut(talk)))
     return path
 
 
 def save(user: UUID, chunks: Path, beside: Callable[[Store], Any] | None = None) -> Saved:
     async def run() -> Saved:
-        async with open_store() as users, _beside(beside, users):
-            return await export_chunks.save(users, user, RUN, chunks)
+        async with open_store() as store, _beside(beside, store):
+            return await saving.save(store.chunks, user, RUN, chunks)
 
     return asyncio.run(run())
 
 
 @asynccontextmanager
-async def _beside(work: Callable[[Store], Any] | None, users: Store) -> AsyncIterator[None]:
-    task = asyncio.create_task(work(users)) if work else None
+async def _beside(work: Callable[[Store], Any] | None, store: Store) -> AsyncIterator[None]:
+    task = asyncio.create_task(work(store)) if work else None
     yield
     if task:
         task.cancel()
@@ -67,9 +67,9 @@ def test_a_reader_never_sees_fewer_chunks_than_the_smaller_set(service, user, tm
     save(user, write(tmp_path / "a", range(600)))
     seen: list[int] = []
 
-    async def read(users: Store) -> None:
+    async def read(store: Store) -> None:
         while True:
-            seen.append(sum([1 async for _ in users.chunk_keys(user)]))
+            seen.append(sum([1 async for _ in store.chunks.keys(user)]))
 
     save(user, write(tmp_path / "b", range(1_000, 1_600)), beside=read)
     assert len(seen) > 2

@@ -12,8 +12,10 @@ import pytest
 from deployments.local.processes import Port, Service
 from deployments.local.stack import ROOT
 from flows.errors import InvalidReply, ModelError, ModelRefusedAccess, OutOfRetries, PromptTooLong
-from flows.llm.client import block, open_model
-from flows.memory.facts import ChunkFacts
+from flows.extraction.question import ChunkFacts
+from flows.llm.client import open_model
+from flows.llm.requests import block
+from flows.records import Step
 from tests.conftest import clean_environment
 
 KEY = "key-of-the-test"
@@ -50,11 +52,11 @@ def settings(monkeypatch, stand_in):
 
 async def ask_one(client, text="I like tea. My birthday is 14 March 1990.", model="claude-haiku-5-5", max_tokens=1_000):
     return await client.ask(
-        step="extract_facts",
+        step=Step.EXTRACT_FACTS,
         model=model,
         system="Note facts.",
         content=block("excerpt-1", f"# T\n\nUser: {text}"),
-        reply=ChunkFacts,
+        reply_type=ChunkFacts,
         max_tokens=max_tokens,
     )
 
@@ -63,7 +65,7 @@ def ask(*arguments, times=1, **options):
     async def calls():
         async with open_model() as client:
             replies = await asyncio.gather(*(ask_one(client, *arguments, **options) for _ in range(times)))
-            return replies, client.ledger.total()
+            return replies, client.usage.total()
 
     return asyncio.run(calls())
 

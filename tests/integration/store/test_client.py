@@ -8,6 +8,7 @@ import pytest
 from deployments.local.processes import Port
 from deployments.local.supabase import keys
 from flows.errors import StoreError
+from flows.records import Step
 from flows.store.client import open_store
 
 USER = UUID("00000000-0000-4000-8000-000000000001")
@@ -19,8 +20,8 @@ def ask(monkeypatch: pytest.MonkeyPatch, url: str, key: str) -> None:
     monkeypatch.setenv("SUPABASE_SERVICE_KEY", key)
 
     async def progress() -> None:
-        async with open_store() as users:
-            await users.progress(USER, "run", "download_conversations", 1)
+        async with open_store() as store:
+            await store.passes.progress(USER, "run", Step.DOWNLOAD_CONVERSATIONS, 1)
 
     asyncio.run(progress())
 

@@ -42,7 +42,7 @@ def put_together(talk: Conversation, chunks: list[cutting.Chunk]) -> list[str]:
 
 
 def test_a_short_conversation_is_one_chunk_that_says_who_when_and_about_what():
-    (chunk,) = cutting.chunks(conversation("I live in Lisbon.", "Nice!"))
+    (chunk,) = cutting.cut(conversation("I live in Lisbon.", "Nice!"))
     assert chunk.content == "# A talk\nDate: 2025-03-02\n\nUser: I live in Lisbon.\n\nAssistant: Nice!"
     assert (chunk.position, chunk.message_count) == (0, 2)
     assert chunk.spans == [(0, 0, 17), (1, 0, 5)]
@@ -50,13 +50,13 @@ def test_a_short_conversation_is_one_chunk_that_says_who_when_and_about_what():
 
 
 def test_a_conversation_without_any_time_has_no_date():
-    (chunk,) = cutting.chunks(Conversation("c1", "", None, None, [Message(Speaker.USER, "I like tea.", None)]))
+    (chunk,) = cutting.cut(Conversation("c1", "", None, None, [Message(Speaker.USER, "I like tea.", None)]))
     assert (chunk.content, chunk.at) == ("# Untitled\n\nUser: I like tea.", None)
 
 
 def test_a_message_longer_than_a_chunk_is_in_the_chunks_to_its_last_sentence():
     sentences = [f"Sentence number {number} says something of its own." for number in range(2_000)]
-    chunks = list(cutting.chunks(conversation(" ".join(sentences))))
+    chunks = list(cutting.cut(conversation(" ".join(sentences))))
     assert len(chunks) > 5
     for sentence in sentences:
         assert any(sentence in chunk.content for chunk in chunks)
@@ -65,14 +65,14 @@ def test_a_message_longer_than_a_chunk_is_in_the_chunks_to_its_last_sentence():
 
 def test_a_paragraph_that_fits_is_not_cut_where_a_later_one_would_do():
     paragraphs = ["A paragraph of a letter that goes on for a while, to the end. " * 6 + str(n) for n in range(80)]
-    chunks = list(cutting.chunks(conversation("\n\n".join(paragraphs))))
+    chunks = list(cutting.cut(conversation("\n\n".join(paragraphs))))
     for paragraph in paragraphs:
         assert any(paragraph in chunk.content for chunk in chunks)
 
 
 def test_a_message_that_fits_whole_into_the_next_chunk_is_whole_somewhere():
     texts = [f"{number} " + "Some words of a message of usual length. " * 30 for number in range(40)]
-    chunks = list(cutting.chunks(conversation(*texts)))
+    chunks = list(cutting.cut(conversation(*texts)))
     for text in texts:
         assert any(text in chunk.content for chunk in chunks)
 
@@ -80,7 +80,7 @@ def test_a_message_that_fits_whole_into_the_next_chunk_is_whole_somewhere():
 def test_chunks_overlap_by_up_to_200_tokens():
     texts = [f"Message {number} of a long talk. " * 20 for number in range(60)]
     talk = conversation(*texts)
-    for before, after in pairwise(cutting.chunks(talk)):
+    for before, after in pairwise(cutting.cut(talk)):
         start, end = after.spans[0], before.spans[-1]
         assert (start.message, start.start) < (end.message, end.end)
         shared = [texts[n][a:b] for n, a, b in after.spans if (n, b) <= (end.message, end.end)]
@@ -92,25 +92,25 @@ def test_chunks_overlap_by_up_to_200_tokens():
 )
 def test_a_text_without_any_place_to_cut_is_cut_too(text):
     talk = conversation(text)
-    chunks = list(cutting.chunks(talk))
+    chunks = list(cutting.cut(talk))
     assert len(chunks) > 4
     assert put_together(talk, chunks) == [text]
     assert all(chunk.token_count <= cutting.CHUNK_TOKENS for chunk in chunks)
 
 
 def test_a_huge_message_is_cut_in_time_that_grows_with_its_length():
-    assert sum(1 for _ in cutting.chunks(conversation("I like tea and walks by the river. " * 150_000))) > 600
+    assert sum(1 for _ in cutting.cut(conversation("I like tea and walks by the river. " * 150_000))) > 600
 
 
 def test_characters_that_cannot_be_stored_are_replaced_and_cost_nothing_else():
-    (chunk,) = cutting.chunks(conversation("before\x00after \ud83d lone", title="\x00", identity="\ud83d"))
+    (chunk,) = cutting.cut(conversation("before\x00after \ud83d lone", title="\x00", identity="\ud83d"))
     (chunk.content + chunk.title + chunk.conversation_id).encode()
     assert "before\ufffdafter \ufffd lone" in chunk.content
 
 
 def test_a_long_title_is_short_in_every_chunk_and_whole_in_the_first():
     title = "My name is Ana and I live in Lisbon. " * 40
-    chunks = list(cutting.chunks(conversation("word " * 7_000, title=title)))
+    chunks = list(cutting.cut(conversation("word " * 7_000, title=title)))
     assert title in chunks[0].content
     assert all(len(chunk.title) == cutting.TITLE_CHARACTERS for chunk in chunks)
     assert all(chunk.content.startswith("# My name is Ana") for chunk in chunks)
@@ -118,19 +118,19 @@ def test_a_long_title_is_short_in_every_chunk_and_whole_in_the_first():
 
 def test_the_same_message_twice_makes_chunks_with_keys_of_their_own():
     text = "word " * 7_000
-    chunks = list(cutting.chunks(conversation(text, text)))
+    chunks = list(cutting.cut(conversation(text, text)))
     assert len({chunk.key for chunk in chunks}) == len(chunks)
 
 
 def test_a_conversation_that_goes_on_keeps_the_chunks_it_has():
     texts = [f"Message {number}. " + "We speak about the boat and the tram. " * 30 for number in range(60)]
-    before = [chunk.key for chunk in cutting.chunks(conversation(*texts[:40]))]
-    after = [chunk.key for chunk in cutting.chunks(conversation(*texts))]
+    before = [chunk.key for chunk in cutting.cut(conversation(*texts[:40]))]
+    after = [chunk.key for chunk in cutting.cut(conversation(*texts))]
     assert after[: len(before) - 1] == before[:-1]
 
 
 def test_the_same_text_in_another_conversation_has_other_keys():
-    one, two = (set(c.key for c in cutting.chunks(conversation("I like tea.", identity=i))) for i in ("a", "b"))
+    one, two = (set(c.key for c in cutting.cut(conversation("I like tea.", identity=i))) for i in ("a", "b"))
     assert one.isdisjoint(two)
 
 
@@ -152,8 +152,8 @@ def test_the_parts_of_a_text_follow_each_other_and_cut_no_character(text):
 @given(st.lists(TEXTS, min_size=1, max_size=12), st.text(max_size=300))
 def test_chunks_are_bounded_reproducible_and_hold_the_whole_conversation(texts, title):
     talk = conversation(*(text.replace("\x00", "") or "-" for text in texts), title=title.replace("\x00", ""))
-    chunks = list(cutting.chunks(talk))
-    assert chunks == list(cutting.chunks(talk))
+    chunks = list(cutting.cut(talk))
+    assert chunks == list(cutting.cut(talk))
     assert [chunk.position for chunk in chunks] == list(range(len(chunks)))
     assert len({chunk.key for chunk in chunks}) == len(chunks)
     assert all(tokens.estimate(chunk.content) <= cutting.CHUNK_TOKENS for chunk in chunks)

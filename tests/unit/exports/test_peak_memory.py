@@ -15,11 +15,11 @@ ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = """
 import sys
 from pathlib import Path
-from flows.chunks import export_chunks
+from flows.chunks import writing
 from tests.benchmarks.peak_memory import peak_mb
 
 before = peak_mb()
-found = export_chunks.chunk_export(Path(sys.argv[1]), Path(sys.argv[1]).with_suffix(".chunks"), export_chunks.limits())
+found = writing.chunk_export(Path(sys.argv[1]), Path(sys.argv[1]).with_suffix(".chunks"), writing.limits())
 print(found.conversations, found.messages, found.skipped.total(), found.chunks, peak_mb() - before)
 """
 MB = 1_000_000

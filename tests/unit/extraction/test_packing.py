@@ -4,11 +4,12 @@ from hypothesis import strategies as st
 from flows import spool
 from flows.extraction import packing
 from flows.extraction.packing import Excerpt
+from flows.records import ChunkRecord
 
 
 def spooled(tmp_path, *sizes):
     rows = [
-        {"chunk_key": f"{number:032x}", "content": f"text {number}", "token_count": size}
+        ChunkRecord(f"{number:032x}", "c", "T", number, 0, 0, 1, f"text {number}", size, None)
         for number, size in enumerate(sizes)
     ]
     path = tmp_path / "chunks.jsonl"
@@ -33,7 +34,7 @@ def test_chunks_are_packed_up_to_the_limit_and_a_large_one_goes_alone(tmp_path):
 
 def test_what_has_an_answer_and_what_stands_twice_is_not_asked(tmp_path):
     path = spooled(tmp_path, 1, 2, 3)
-    rows = list(spool.read(path))
+    rows = list(spool.read(path, ChunkRecord))
     spool.write(path, [*rows, rows[2]])
     assert sizes(packing.packs(path, ({bytes(15) + b"\1"},), 2_000)) == [[1, 3]]
 

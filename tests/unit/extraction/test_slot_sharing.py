@@ -1,6 +1,12 @@
-import pytest
+import asyncio
 
-from flows.extraction.slot_sharing import share
+import httpx
+import pytest
+from prefect.client.schemas.objects import StateType
+
+from flows.errors import BudgetReached
+from flows.extraction.slot_sharing import SlotSharing, share
+from tests.unit.waiting import until
 
 
 @pytest.mark.parametrize(("limit", "runs"), [(3, 1), (3, 2), (3, 3), (10, 3), (3, 5), (50, 7), (1, 4)])
@@ -15,3 +21,128 @@ def test_runs_share_all_slots_and_what_does_not_divide_goes_round(limit, runs):
 
 def test_a_run_that_is_alone_takes_all():
     assert share(50, ["mine"], "mine", 123.0) == 50
+
+
+class Work:
+    """Packs that wait until a test lets them go, one at a time for each slot."""
+
+    def __init__(self, packs):
+        self.left = packs
+        self.holding = 0
+        self.most = 0
+        self.go_on = asyncio.Event()
+
+    def has_more(self):
+        return self.left > 0
+
+    async def hold(self, slot):
+        self.holding += 1
+        self.most = max(self.most, self.holding)
+        try:
+            while not slot.should_release() and self.left:
+                self.left -= 1
+                await self.go_on.wait()
+            slot.release()
+        finally:
+            self.holding -= 1
+
+
+async def nothing():
+    pass
+
+
+def shared(prefect, work, scenario, mine="mine"):
+    """Runs the sharing beside a scenario of what happens meanwhile."""
+
+    async def both():
+        sharing = SlotSharing(mine, work.hold, work.has_more)
+        running = asyncio.create_task(sharing.run(prefect, nothing))
+        await scenario(running)
+        await running
+
+    asyncio.run(both())
+
+
+def test_a_run_holds_as_many_slots_as_are_its_share_of_all_that_extract(prefect):
+    prefect.limit = 6
+    other = prefect.run(StateType.RUNNING)
+    prefect.extracting(other)
+    work = Work(10)
+
+    async def scenario(running):
+        await until(lambda: work.holding == 3)
+        work.go_on.set()
+
+    shared(prefect, work, scenario)
+    assert (work.left, work.most) == (0, 3)
+
+
+def test_a_run_that_is_not_running_any_more_has_no_share(prefect):
+    prefect.limit = 4
+    prefect.extracting(prefect.run(StateType.CRASHED))
+    work = Work(4)
+
+    async def scenario(running):
+        await until(lambda: work.holding == 4)
+        work.go_on.set()
+
+    shared(prefect, work, scenario)
+
+
+def test_where_nothing_is_applied_the_setting_is_the_limit(prefect, monkeypatch):
+    prefect.limit = None
+    monkeypatch.setenv("FACT_EXTRACTION_CONCURRENCY", "2")
+    work = Work(5)
+
+    async def scenario(running):
+        await until(lambda: work.holding == 2)
+        work.go_on.set()
+
+    shared(prefect, work, scenario)
+    assert work.most == 2
+
+
+def test_a_holder_that_fails_ends_the_others_and_its_error_is_raised(prefect):
+    work = Work(10)
+    released = []
+
+    async def hold(slot):
+        if work.left == 10:
+            work.left = 9
+            raise BudgetReached("spent")
+        await until(slot.should_release)
+        slot.release()
+        released.append(slot)
+
+    async def run():
+        await SlotSharing("mine", hold, work.has_more).run(prefect, nothing)
+
+    with pytest.raises(BudgetReached):
+        asyncio.run(run())
+    assert len(released) == 2
+
+
+def test_a_server_that_does_not_answer_changes_nothing(prefect, monkeypatch):
+    async def away(tag):
+        raise httpx.ConnectError("away")
+
+    monkeypatch.setattr(prefect, "read_concurrency_limit_by_tag", away)
+    monkeypatch.setenv("FACT_EXTRACTION_CONCURRENCY", "2")
+    work = Work(2)
+    work.go_on.set()
+
+    async def scenario(running):
+        await running
+
+    shared(prefect, work, scenario)
+    assert work.left == 0
+
+
+def test_only_as_many_slots_are_released_as_are_too_many():
+    sharing = SlotSharing("mine", Work(1).hold, lambda: True)
+    slots = [sharing._next_slot() for _ in range(5)]
+    sharing._share = 3
+    for slot in slots:
+        if slot.should_release():
+            slot.release()
+    assert len(sharing._held) == 3

@@ -2,7 +2,8 @@ import pytest
 from anthropic.types import Usage
 
 from flows import prices
-from flows.llm.usage import Ledger
+from flows.llm.usage import RunUsage
+from flows.records import Step
 
 
 def test_a_prompt_above_100k_tokens_is_billed_wholly_at_the_higher_price():
@@ -12,13 +13,13 @@ def test_a_prompt_above_100k_tokens_is_billed_wholly_at_the_higher_price():
 
 def test_a_model_without_a_price_costs_an_unknown_amount_and_so_does_the_run():
     assert prices.cost("some-local-model", input=10, output=10) is None
-    ledger = Ledger()
-    ledger.record("extract_facts", "claude-haiku-4-5", Usage(input_tokens=1_000_000, output_tokens=0))
-    assert ledger.total().cost_usd == pytest.approx(1.0)
-    ledger.record("extract_facts", "some-local-model", Usage(input_tokens=5, output_tokens=5))
-    assert ledger.total().calls == 2
-    assert ledger.total().cost_usd is None
-    assert ledger.total().dollars() == "unknown"
+    usage = RunUsage()
+    usage.record(Step.EXTRACT_FACTS, "claude-haiku-4-5", Usage(input_tokens=1_000_000, output_tokens=0))
+    assert usage.total().cost_usd == pytest.approx(1.0)
+    usage.record(Step.EXTRACT_FACTS, "some-local-model", Usage(input_tokens=5, output_tokens=5))
+    assert usage.total().calls == 2
+    assert usage.total().cost_usd is None
+    assert usage.total().dollars() == "unknown"
 
 
 def test_cached_prompt_tokens_are_billed_at_their_share():

@@ -42,7 +42,7 @@ def read():
 @pytest.fixture(scope="module")
 def chunks(read):
     """conversation id → its chunks' texts."""
-    return {key: [chunk.content for chunk in cutting.chunks(conversation)] for key, conversation in read.items()}
+    return {key: [chunk.content for chunk in cutting.cut(conversation)] for key, conversation in read.items()}
 
 
 def messages(conversation):

@@ -5,26 +5,27 @@ import json
 import pytest
 
 from flows import spool
-from flows.chunks import export_chunks
+from flows.chunks import writing
 from flows.errors import ExportError
+from flows.records import ChunkRecord
 from tests import sample
 
 
 def chunk(folder, entries):
     path = folder / "export"
     path.write_text(entries if isinstance(entries, str) else json.dumps(entries))
-    found = export_chunks.chunk_export(path, folder / "chunks", export_chunks.limits())
-    return found, list(spool.read(folder / "chunks"))
+    found = writing.chunk_export(path, folder / "chunks", writing.limits())
+    return found, list(spool.read(folder / "chunks", ChunkRecord))
 
 
 def test_the_order_of_conversations_changes_no_chunk(tmp_path):
     talks = list(sample.generate(12))
     _, first = chunk(tmp_path, talks)
     _, moved = chunk(tmp_path, [*talks[7:], *talks[:7]])
-    assert sorted(first, key=lambda row: row["chunk_key"]) == sorted(moved, key=lambda row: row["chunk_key"])
+    assert sorted(first, key=lambda row: row.chunk_key) == sorted(moved, key=lambda row: row.chunk_key)
     _, without = chunk(tmp_path, talks[1:])
-    assert {row["chunk_key"] for row in first if row["conversation_id"] != talks[0]["id"]} == {
-        row["chunk_key"] for row in without
+    assert {row.chunk_key for row in first if row.conversation_id != talks[0]["id"]} == {
+        row.chunk_key for row in without
     }
 
 
@@ -34,7 +35,7 @@ def test_everything_that_was_found_is_counted(tmp_path):
     assert (found.conversations, found.chunks) == (3, len(rows))
     assert found.skipped == {"repeated": 1, "not an object": 1, "no messages": 1, "unknown format": 1}
     assert found.messages == sum(
-        max(row["last_message"] for row in rows if row["conversation_id"] == talk["id"]) + 1 for talk in talks
+        max(row.last_message for row in rows if row.conversation_id == talk["id"]) + 1 for talk in talks
     )
 
 
@@ -54,4 +55,4 @@ def test_limits_are_settings(tmp_path, monkeypatch):
     ]
     found, rows = chunk(tmp_path, talks)
     assert found.skipped == {"larger than the limit": 1}
-    assert [row["conversation_id"] for row in rows] == ["1"]
+    assert [row.conversation_id for row in rows] == ["1"]

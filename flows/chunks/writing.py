@@ -1,0 +1,92 @@
+"""Step 2: from the export on disk to chunks on disk, one conversation in memory at a time."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flows import exports, spool
+from flows.chunks import cutting
+from flows.errors import ExportError
+from flows.exports import Limits
+from flows.exports.conversations import Skipped
+from flows.records import ChunkRecord
+from flows.settings import PassSettings
+
+
+@dataclass
+class Chunked:
+    """What step 2 found."""
+
+    conversations: int = 0
+    messages: int = 0
+    chunks: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)  # reason → entries of the export
+
+    def figures(self) -> dict[str, int]:
+        return {
+            "conversations": self.conversations,
+            "messages": self.messages,
+            "chunks": self.chunks,
+            "skipped": self.skipped.total(),
+            **{f"skipped_{reason.replace(' ', '_')}": count for reason, count in self.skipped.items()},
+        }
+
+
+def limits() -> Limits:
+    """What an export may take, from the settings."""
+    settings = PassSettings()
+    return Limits(
+        conversation_bytes=settings.export_max_conversation_mb * 1_000_000,
+        uncompressed_bytes=settings.export_max_uncompressed_gb * 1_000_000_000,
+        ratio=settings.export_max_compression_ratio,
+    )
+
+
+def chunk_export(export: Path, to: Path, limits: Limits) -> Chunked:
+    """Writes the chunks of the export as ChunkRecord lines.
+
+    Raises ExportError when the export cannot be read or has no usable conversation.
+    """
+    found = Chunked()
+    found.chunks = spool.write(to, _records(export, limits, found))
+    if not found.chunks:
+        reasons = ", ".join(f"{reason}: {count}" for reason, count in found.skipped.most_common(5))
+        raise ExportError(
+            "the export has no conversation with text"
+            + (f" (skipped {reasons})" if reasons else "")
+            + "; upload the export's zip or its conversations.json"
+        )
+    return found
+
+
+def _records(export: Path, limits: Limits, found: Chunked) -> Iterator[ChunkRecord]:
+    for conversation in exports.read(export, limits):
+        if isinstance(conversation, Skipped):
+            found.skipped[conversation.reason] += 1
+            continue
+        messages = 0
+        for chunk in cutting.cut(conversation):
+            messages = chunk.spans[-1].message + 1
+            yield record(chunk)
+        if messages:
+            found.conversations += 1
+            found.messages += messages
+        else:
+            found.skipped["no messages"] += 1
+
+
+def record(chunk: cutting.Chunk) -> ChunkRecord:
+    """The chunk as it lies in the spool and in the database."""
+    return ChunkRecord(
+        chunk_key=chunk.key,
+        conversation_id=chunk.conversation_id,
+        title=chunk.title,
+        position=chunk.position,
+        first_message=chunk.spans[0].message,
+        last_message=chunk.spans[-1].message,
+        message_count=chunk.message_count,
+        content=chunk.content,
+        token_count=chunk.token_count,
+        created_at=chunk.at.isoformat() if chunk.at else None,
+    )

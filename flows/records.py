@@ -1,0 +1,125 @@
+"""The nouns of the pipeline: its steps, what lies in a run's files, and the rows that it reads back."""
+
+from enum import StrEnum
+from typing import Any, Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+Kind = Literal["preference", "project", "date", "belief", "decision"]
+
+
+class Step(StrEnum):
+    """The nine steps, in order. The value is the step's name in logs, task runs, `import_stage` and errors."""
+
+    DOWNLOAD_CONVERSATIONS = "download_conversations"
+    CHUNK_CONVERSATIONS = "chunk_conversations"
+    SAVE_CHUNKS = "save_chunks"
+    EXTRACT_FACTS = "extract_facts"
+    CONSOLIDATE_FACTS = "consolidate_facts"
+    HIERARCHICAL_REDUCE = "hierarchical_reduce"
+    GENERATE_MEMORY = "generate_memory"
+    SAVE_MEMORY = "save_memory"
+    V2_REGENERATION = "v2_regeneration"
+
+
+class RunFile:
+    """The files of a run's folder."""
+
+    EXPORT = "export"  # as it was uploaded
+    CHUNKS = "chunks.jsonl"  # ChunkRecord
+    FOUND_FACTS = "facts.jsonl"  # FoundFact
+    UNIQUE_FACTS = "unique.jsonl"  # KnownFact
+    REDUCED_FACTS = "reduced.jsonl"  # KnownFact
+    MEMORY = "MEMORY.md"
+
+
+class ChunkRecord(Struct):
+    """A chunk: its row of conversation_chunks, without the user."""
+
+    chunk_key: str  # 32 hex digits
+    conversation_id: str
+    title: str
+    #: Of the chunk within its conversation, and of its first and last message within it; from 0.
+    position: int
+    first_message: int
+    last_message: int
+    message_count: int
+    content: str
+    token_count: int
+    created_at: str | None  # of its last message, ISO 8601, UTC
+    is_recent: bool = False
+
+
+class StoredFact(Struct):
+    """A fact as a model has found it in a chunk, and as chunk_facts.facts keeps it."""
+
+    kind: Kind
+    text: str
+    date: str | None = None  # of the fact itself: YYYY, YYYY-MM or YYYY-MM-DD
+
+
+class ChunkOutcome(Struct, omit_defaults=True):
+    """What became of a chunk: a row of chunk_facts, without the user, the prompt's version and the model."""
+
+    chunk_key: str
+    #: facts: `facts` is what the chunk says, also when that is nothing. refused: the model would not answer. failed:
+    #: `error` says why there is no answer.
+    outcome: Literal["facts", "refused", "failed"]
+    facts: list[StoredFact] = []
+    error: str | None = None
+
+
+class FoundFact(Struct):
+    """A fact with the chunk that says it."""
+
+    kind: Kind
+    text: str
+    date: str | None
+    seen: str | None  # the day of the chunk, YYYY-MM-DD
+    chunk_key: str
+
+
+class KnownFact(Struct):
+    """A fact that stands once, whoever says it how often."""
+
+    kind: Kind
+    text: str
+    date: str | None = None
+    seen: str | None = None  # the latest day on which it was said
+    mentions: int = 0
+    sources: list[str] = []  # chunk keys
+
+
+class ProfileRow(Struct):
+    """What a row of user_profiles says of its pass; only the columns that were asked for are set."""
+
+    user_id: UUID
+    full_pass_status: str | None = None
+    full_pass_run_id: str | None = None
+    full_pass_parameters: dict[str, Any] | None = None
+
+
+class DueUser(Struct):
+    """A failed user whose next attempt is due."""
+
+    user_id: UUID
+    run_id: str  # of the run that failed
+    attempts: int
+    parameters: dict[str, Any]
+
+
+class PendingBatch(Struct):
+    """A message batch that has been handed in and not collected."""
+
+    batch_id: str
+    requests: dict[str, list[str]]  # custom_id → chunk keys, in the order of the excerpts
+
+
+class FailedPass(Struct):
+    """What became of writing that a pass has failed."""
+
+    failed: bool  # False: the run does not own the user, or its end has been written already
+    exhausted: bool  # it was the last attempt
+    attempts: int = 0
+    error: str = ""  # as it stands in the row

@@ -1,0 +1,48 @@
+"""Which rows step 3 writes and removes."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from flows import spool
+from flows.chunks import saving
+from flows.chunks.saving import Saved
+from flows.records import ChunkRecord
+from tests.unit.fake_supabase import RUN, USER
+
+
+def record(number, at=None):
+    return ChunkRecord(f"{number:032x}", f"c{number}", "T", 0, 0, 0, 1, f"text {number}", 3, at)
+
+
+def save(supabase, path, records):
+    spool.write(path, records)
+    return asyncio.run(saving.save(supabase.store().chunks, USER, RUN, path))
+
+
+def test_what_is_new_is_written_and_what_is_gone_removed(supabase, tmp_path):
+    supabase.owned()
+    path = tmp_path / "chunks"
+    assert save(supabase, path, map(record, range(120))) == Saved(written=120, unchanged=0, pruned=0)
+    assert save(supabase, path, map(record, range(20, 130))) == Saved(written=10, unchanged=100, pruned=20)
+    assert len(supabase.tables["conversation_chunks"]) == 110
+
+
+def test_rows_older_than_the_full_pass_go_when_its_own_are_there(supabase, tmp_path):
+    supabase.owned()
+    supabase.tables["conversation_chunks"] = [{"user_id": str(USER), "chunk_key": None}]
+    assert save(supabase, tmp_path / "chunks", [record(1)]).pruned == 1
+
+
+def test_recent_means_180_days(supabase, tmp_path):
+    supabase.owned()
+    now = datetime.now(UTC)
+    times = [(now - timedelta(days=days)).isoformat() for days in (179, 181)]
+    save(supabase, tmp_path / "chunks", [record(0, times[0]), record(1, times[1]), record(2)])
+    assert [row["is_recent"] for row in supabase.tables["conversation_chunks"]] == [True, False, False]
+
+
+def test_more_keys_than_one_request_takes_are_all_pruned(supabase, tmp_path):
+    supabase.owned()
+    path = tmp_path / "chunks"
+    save(supabase, path, map(record, range(2_500)))
+    assert save(supabase, path, [record(0)]).pruned == 2_499

@@ -1,0 +1,97 @@
+"""What stands in for the services where a test is about the middle: no server, no process, no waiting."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import httpx2
+import pytest
+
+from deployments.local.messages_api.__main__ import application
+from flows.llm.client import Claude, connect, use_model
+from flows.llm.retry import RetryPolicy
+from flows.llm.usage import RunUsage
+from flows.settings import ModelSettings
+from flows.store.client import use_store
+from tests.unit.fake_prefect import FakePrefect
+from tests.unit.fake_supabase import FakeSupabase
+
+KEY = "key-of-the-test"
+
+
+@pytest.fixture
+def supabase() -> Iterator[FakeSupabase]:
+    """The current store, in memory."""
+    fake = FakeSupabase()
+    with use_store(fake.store()):
+        yield fake
+
+
+@pytest.fixture
+def prefect() -> FakePrefect:
+    return FakePrefect()
+
+
+@pytest.fixture
+def run_log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
+    """What the run logger is told, though no flow run is being executed."""
+    logger = logging.getLogger("run")
+    monkeypatch.setattr("flows.steps.get_run_logger", lambda: logger)
+    caplog.set_level(logging.INFO, "run")
+    return caplog
+
+
+class InProcessModel:
+    """The Messages API stand-in within this process, and the client of a run that talks to it.
+
+    `waits` are the seconds that the run would have waited between calls.
+    """
+
+    def __init__(self) -> None:
+        self._application = application(KEY)
+        self.waits: list[float] = []
+        self.retries: list[tuple[str, str, int]] = []
+        self.shared: list[float] = []
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[Claude]:
+        settings = ModelSettings()
+        transport = httpx2.ASGITransport(self._application)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://stand-in") as http:
+            self._http = http
+            model = Claude(
+                settings,
+                RunUsage(),
+                RetryPolicy(settings, self._wait),
+                self._share,
+                lambda *retry: self.retries.append(retry),
+                connect(settings, http_client=http),
+            )
+            with use_model(model):
+                yield model
+
+    async def behave(self, *faults: dict[str, object], latency: float = 0) -> None:
+        behaviour = {"latency_seconds": latency, "faults": list(faults)}
+        (await self._http.put("http://stand-in/_control", json=behaviour)).raise_for_status()
+
+    async def counted(self) -> dict[str, dict[str, object]]:
+        counters: dict[str, dict[str, object]] = (await self._http.get("http://stand-in/_control")).json()
+        return counters
+
+    async def _wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        await asyncio.sleep(0)
+
+    async def _share(self, model: str, seconds: float) -> float:
+        self.shared.append(seconds)
+        return 0.0
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> InProcessModel:
+    for name in ("EXTRACTION_MODEL", "MEMORY_MODEL", "MODEL_MAX_RETRIES", "FULL_PASS_BUDGET_USD"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://stand-in")
+    return InProcessModel()

@@ -1,0 +1,208 @@
+"""What is left to ask, in batches and one by one, and where the answers go."""
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from flows import spool
+from flows.errors import BudgetReached, IncompleteExtraction, InvalidReply
+from flows.extraction import extract, message_batches, question
+from flows.extraction.pending import PendingChunks
+from flows.extraction.question import PROMPT_VERSION
+from flows.extraction.slot_sharing import SlotSharing
+from flows.records import ChunkRecord, FoundFact, KnownFact, RunFile
+from tests.unit.fake_prefect import FakePrefect
+from tests.unit.fake_supabase import RUN, USER
+from tests.unit.waiting import until
+
+MODEL = "claude-haiku-5-5"
+
+
+@pytest.fixture
+def chunks_file(tmp_path, supabase, run_log, monkeypatch):
+    """Three chunks, each too large to share its call; the run owns its user."""
+    supabase.owned()
+    monkeypatch.setattr("flows.extraction.pending.run_id", lambda: RUN)
+    monkeypatch.setattr("flows.steps.run_id", lambda: RUN)
+    path = tmp_path / RunFile.CHUNKS
+    spool.write(
+        path,
+        (
+            ChunkRecord(
+                chunk_key=f"{number:032x}",
+                conversation_id=f"c{number}",
+                title="T",
+                position=0,
+                first_message=0,
+                last_message=0,
+                message_count=1,
+                content=f"# T\n\nUser: I like tea number {number}.",
+                token_count=1_500,
+                created_at="2026-01-02T03:04:05+00:00" if number else None,
+            )
+            for number in range(3)
+        ),
+    )
+    return path
+
+
+def pending_of(chunks_file):
+    return PendingChunks.of(USER, chunks_file, MODEL)
+
+
+async def ask_all(pending):
+    async def hold(slot):
+        await extract.extract_batch.fn(1, pending, slot)
+
+    await SlotSharing(RUN, hold, pending.has_more).run(cast(Any, FakePrefect(limit=1)), pending.save_cost)
+
+
+def run(model, work):
+    async def connected():
+        async with model.connected() as client:
+            return await work(client)
+
+    return asyncio.run(connected())
+
+
+def test_a_slot_asks_until_nothing_is_left_and_each_answer_is_stored(model, supabase, chunks_file):
+    async def work(client):
+        pending = await pending_of(chunks_file)
+        assert (pending.chunk_count, pending.call_count) == (3, 3)
+        await ask_all(pending)
+        assert not pending.has_more()
+        again = await pending_of(chunks_file)
+        assert (again.chunk_count, again.has_more()) == (0, False)
+        await again.save_cost()
+
+    run(model, work)
+    assert [row["outcome"] for row in supabase.tables["chunk_facts"]] == ["facts"] * 3
+    assert supabase.row()["import_cost_json"]["total"]["calls"] == 3
+
+
+def test_a_failed_answer_is_asked_for_again_and_others_are_not(model, supabase, chunks_file):
+    async def work(client):
+        await model.behave({"kind": "status", "status": 500, "contains": "number 1"})
+        await ask_all(await pending_of(chunks_file))
+        assert (await pending_of(chunks_file)).chunk_count == 1
+
+    run(model, work)
+    assert sorted(row["outcome"] for row in supabase.tables["chunk_facts"]) == ["facts", "facts", "failed"]
+
+
+def test_a_pause_that_another_run_has_begun_is_kept(model, supabase, chunks_file):
+    supabase.pauses[MODEL] = 40
+
+    async def work(client):
+        pending = await pending_of(chunks_file)
+        await pending.save([question.without_answer(f"{0:032x}", InvalidReply("none"))])
+        waiting = asyncio.create_task(client.retry.wait(MODEL))
+        await until(lambda: model.waits)
+        waiting.cancel()
+
+    run(model, work)
+    assert 39 < model.waits[0] < 42
+
+
+def test_what_the_prompts_alone_would_cost_is_compared_with_the_budget(model, chunks_file, monkeypatch):
+    monkeypatch.setenv("FULL_PASS_BUDGET_USD", "0.0001")
+
+    async def work(client):
+        pending = await pending_of(chunks_file)
+        with pytest.raises(BudgetReached, match="the prompts alone"):
+            pending.estimated_cost()
+
+    run(model, work)
+
+
+def test_a_model_without_a_price_has_no_estimate(model, chunks_file):
+    async def work(client):
+        assert (await PendingChunks.of(USER, chunks_file, "some-local-model")).estimated_cost() is None
+        assert (await pending_of(chunks_file)).estimated_cost(0.5) > 0
+
+    run(model, work)
+
+
+def test_what_is_collected_is_of_this_export_and_says_how_much_it_covers(model, supabase, chunks_file):
+    async def work(client):
+        pending = await pending_of(chunks_file)
+        await ask_all(pending)
+        stranger = question.without_answer("f" * 32, InvalidReply("of an earlier export"))
+        await pending.save([stranger])
+        return await extract._collected(USER, MODEL, chunks_file)
+
+    extracted = run(model, work)
+    assert extracted.figures() == {"chunks": 3, "answered": 3, "refused": 0, "failed": 0, "coverage": "100.00%"}
+    facts = list(spool.read(extracted.facts_file, FoundFact))
+    assert [(fact.text, fact.seen) for fact in facts] == [
+        ("I like tea number 0.", None),
+        ("I like tea number 1.", "2026-01-02"),
+        ("I like tea number 2.", "2026-01-02"),
+    ]
+    assert KnownFact(facts[0].kind, facts[0].text) == KnownFact("preference", "I like tea number 0.")
+
+
+def test_too_many_chunks_without_an_answer_are_an_error_that_says_why(model, chunks_file):
+    async def work(client):
+        await model.behave({"kind": "status", "status": 500})
+        await ask_all(await pending_of(chunks_file))
+        return await extract._collected(USER, MODEL, chunks_file)
+
+    extracted = run(model, work)
+    with pytest.raises(IncompleteExtraction, match=r"3 of 3 chunks have no answer \(ModelError: 3\)"):
+        extracted.require_coverage()
+
+
+# Message batches
+
+
+def answered_in_batches(model, chunks_file, *faults):
+    """What is left after the batches, and what the run has used."""
+
+    async def work(client):
+        await model.behave(*faults)
+        left = await message_batches.answer(await pending_of(chunks_file))
+        return left, client.usage.total()
+
+    return run(model, work)
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    monkeypatch.setenv("EXTRACTION_BATCH_POLL_SECONDS", "0.001")
+
+
+def test_a_batch_answers_everything_at_half_the_price_and_is_forgotten(model, supabase, chunks_file):
+    left, usage = answered_in_batches(model, chunks_file)
+    assert not left.has_more()
+    assert usage.calls == 3
+    assert supabase.tables["extraction_batches"] == []
+    assert {row["prompt_version"] for row in supabase.tables["chunk_facts"]} == {PROMPT_VERSION}
+
+
+def test_what_expires_is_handed_in_again_and_what_is_refused_is_recorded(model, supabase, chunks_file):
+    faults = {"kind": "expire", "times": 1}, {"kind": "refusal", "contains": "number 2"}
+    left, _ = answered_in_batches(model, chunks_file, *faults)
+    assert not left.has_more()
+    outcomes = {row["chunk_key"][-1]: row["outcome"] for row in supabase.tables["chunk_facts"]}
+    assert outcomes == {"0": "facts", "1": "facts", "2": "refused"}
+
+
+def test_what_has_to_be_asked_differently_is_left_for_the_slots(model, chunks_file):
+    left, _ = answered_in_batches(model, chunks_file, {"kind": "max_tokens", "contains": "number 1"})
+    assert left.chunk_count == 1
+
+
+def test_a_batch_that_the_api_does_not_know_is_handed_in_anew(model, supabase, chunks_file):
+    supabase._full_pass_add_batch(str(USER), "msgbatch_gone", PROMPT_VERSION, MODEL, {"x": [f"{0:032x}"]})
+    left, usage = answered_in_batches(model, chunks_file)
+    assert not left.has_more()
+    assert usage.calls == 3
+
+
+def test_a_batch_that_would_pass_the_budget_is_not_handed_in(model, supabase, chunks_file, monkeypatch):
+    monkeypatch.setenv("FULL_PASS_BUDGET_USD", "0.0001")
+    with pytest.raises(BudgetReached, match="the next batch"):
+        answered_in_batches(model, chunks_file)
+    assert supabase.tables["extraction_batches"] == []

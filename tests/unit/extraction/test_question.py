@@ -1,0 +1,99 @@
+"""What becomes of a pack of excerpts, whatever the model does."""
+
+import asyncio
+
+import pytest
+
+from flows.errors import InvalidReply, ModelRefusedAccess, OutOfRetries
+from flows.extraction import question
+from flows.extraction.packing import Excerpt
+from flows.extraction.question import MAX_FACTS, ChunkFacts
+
+MODEL = "claude-haiku-5-5"
+
+
+def excerpt(key, *said, filling=""):
+    return Excerpt(key, "# T\n\n" + "\n\n".join(f"User: {text}{filling}" for text in said), 10)
+
+
+def answers(model, pack, *faults):
+    """Chunk key → (outcome, texts, error), and how many calls it took."""
+
+    async def calls():
+        async with model.connected():
+            await model.behave(*faults)
+            outcomes = await question.ask(pack, MODEL)
+            return outcomes, (await model.counted())["calls"]["total"]
+
+    outcomes, count = asyncio.run(calls())
+    return {each.chunk_key: (each.outcome, [fact.text for fact in each.facts], each.error) for each in outcomes}, count
+
+
+PACK = [excerpt("k1", "I like tea."), excerpt("k2", "I like cats.")]
+
+
+def test_each_excerpt_has_its_own_facts(model):
+    assert answers(model, PACK) == (
+        {"k1": ("facts", ["I like tea."], None), "k2": ("facts", ["I like cats."], None)},
+        1,
+    )
+
+
+def test_a_reply_of_another_shape_is_asked_for_again(model):
+    found, count = answers(model, PACK, {"kind": "malformed", "times": 1})
+    assert found["k1"] == ("facts", ["I like tea."], None)
+    assert count == 2
+
+
+def test_a_reply_that_is_cut_off_gets_more_room_and_then_half_the_question(model):
+    found, count = answers(model, PACK, {"kind": "max_tokens", "times": 2})
+    assert [outcome for outcome, _, _ in found.values()] == ["facts", "facts"]
+    assert count == 4
+
+
+def test_a_refusal_is_of_the_excerpt_that_it_is_about(model):
+    found, _ = answers(model, PACK, {"kind": "refusal", "contains": "cats"})
+    assert found["k1"] == ("facts", ["I like tea."], None)
+    assert found["k2"][0] == "refused"
+    assert found["k2"][2].startswith("Refused: ")
+
+
+def test_a_chunk_that_is_cut_in_two_has_the_facts_of_both_halves(model):
+    long = excerpt("k1", "I like tea.", "I like cats.", filling=" and so on" * 60)
+    found, _ = answers(model, [long], {"kind": "max_tokens", "times": 2})
+    outcome, texts, _ = found["k1"]
+    assert outcome == "facts"
+    assert [text[:11] for text in texts] == ["I like tea ", "I like cats"] or len(texts) == 2
+
+
+def test_a_chunk_of_which_half_has_no_answer_has_none(model):
+    long = excerpt("k1", "I like tea.", "I like cats.", filling=" and so on" * 60)
+    found, _ = answers(model, [long], {"kind": "max_tokens", "times": 2}, {"kind": "refusal", "contains": "cats"})
+    assert found["k1"][0] == "refused"
+
+
+def test_a_call_that_always_fails_is_recorded_with_its_error(model):
+    found, _ = answers(model, PACK, {"kind": "status", "status": 500})
+    assert {outcome for outcome, _, _ in found.values()} == {"failed"}
+    assert found["k1"][2].startswith("ModelError: the Messages API answered 500")
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [({"kind": "status", "status": 401}, ModelRefusedAccess), ({"kind": "status", "status": 500}, OutOfRetries)],
+)
+def test_what_concerns_more_than_this_pack_ends_the_run(model, monkeypatch, fault, error):
+    if error is OutOfRetries:
+        monkeypatch.setenv("MODEL_RETRY_BUDGET", "0")
+    with pytest.raises(error):
+        answers(model, PACK, fault)
+
+
+def fact(excerpt_number):
+    return {"kind": "preference", "text": "I like tea.", "date": None, "excerpt": excerpt_number}
+
+
+@pytest.mark.parametrize("facts", [[fact(0)], [fact(3)], [fact(1)] * (MAX_FACTS + 1)], ids=["0", "3 of 2", "too many"])
+def test_a_reply_that_does_not_fit_the_question_is_none(facts):
+    with pytest.raises(InvalidReply):
+        question.outcomes(["k1", "k2"], ChunkFacts.model_validate({"facts": facts}))

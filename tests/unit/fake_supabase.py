@@ -1,0 +1,197 @@
+"""Supabase's tables in memory, with the SQL functions of the full pass as far as the flows can tell.
+
+What the functions really do is tested on a real Postgres (tests/integration/store); this is for what is made of it.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+from uuid import UUID
+
+from flows.errors import ExportError, NotOwner
+from flows.store.client import Store
+from flows.store.exports import ExportBucket
+from flows.store.requests import Query, Row
+
+USER = UUID("00000000-0000-4000-8000-000000000001")
+RUN = "11111111-0000-4000-8000-000000000001"
+
+
+class FakeSupabase:
+    """Behind a Store: `store()`. `owned` makes a user whose row says processing by RUN."""
+
+    def __init__(self, max_rows: int = 1_000) -> None:
+        self._max_rows = max_rows
+        self.profiles: dict[str, Row] = {}
+        self.tables: dict[str, list[Row]] = {
+            "conversation_chunks": [],
+            "chunk_facts": [],
+            "extraction_batches": [],
+            "model_replies": [],
+        }
+        self.pauses: dict[str, float] = {}
+        self.progress: list[tuple[str, int]] = []
+
+    def store(self, exports: object = None) -> Store:
+        return Store.of(self, cast(ExportBucket, exports or Nothing()))
+
+    def owned(self, user_id: UUID = USER, run_id: str = RUN, **columns: Any) -> UUID:
+        self.profiles[str(user_id)] = {
+            "full_pass_status": "processing",
+            "full_pass_run_id": run_id,
+            "full_pass_attempts": 1,
+            "full_pass_parameters": {},
+            **columns,
+        }
+        return user_id
+
+    def row(self, user_id: UUID = USER) -> Row:
+        return self.profiles[str(user_id)]
+
+    # Requests
+
+    async def select(self, query: Query) -> list[Row]:
+        if query.table == "user_profiles":
+            rows = [{"user_id": user_id, **row} for user_id, row in self.profiles.items()]
+        else:
+            rows = self.tables[query.table]
+        names = query.columns.split(",")
+        found = [row for row in rows if _matches(row, query)]
+        if query.order:
+            found.sort(key=lambda row: row.get(query.order or "") or "")
+        return [{name: row.get(name) for name in names} for row in found[: min(query.limit or 10**9, self._max_rows)]]
+
+    async def rpc(self, function: str, arguments: Mapping[str, Any]) -> Any:
+        sent = json.loads(json.dumps(arguments))  # nothing but JSON gets through HTTP
+        return getattr(self, f"_{function}")(**{name.removeprefix("p_"): value for name, value in sent.items()})
+
+    # The functions
+
+    def _full_pass_claim(self, user_id: str, run_id: str, parameters: Row, replaces: str | None) -> Row:
+        row = self.profiles.get(user_id)
+        if row is None:
+            return {"found": False, "claimed": False, "owner": None}
+        owner = row.get("full_pass_run_id")
+        if row["full_pass_status"] == "processing" and owner not in (run_id, replaces):
+            return {"found": True, "claimed": False, "owner": owner}
+        row |= {"full_pass_status": "processing", "full_pass_run_id": run_id, "full_pass_parameters": parameters}
+        return {"found": True, "claimed": True, "owner": run_id}
+
+    def _full_pass_progress(self, user_id: str, run_id: str, stage: str, percent: int) -> Row:
+        row = self.profiles.get(user_id)
+        if row is None:
+            return {"found": False, "owner": None, "status": None}
+        if self._owns(user_id, run_id):
+            self.progress.append((stage, percent))
+        return {"found": True, "owner": row["full_pass_run_id"], "status": row["full_pass_status"]}
+
+    def _full_pass_complete(self, user_id: str, run_id: str) -> bool:
+        row = self.profiles[user_id]
+        if row["full_pass_run_id"] == run_id:
+            row["full_pass_status"] = "complete"
+        return bool(row["full_pass_run_id"] == run_id)
+
+    def _full_pass_fail(self, user_id: str, run_id: str, error: str, retry_after: str | None, max_attempts: int) -> Row:
+        if not self._owns(user_id, run_id):
+            return {"failed": False, "exhausted": False}
+        row = self.profiles[user_id]
+        row |= {"full_pass_status": "failed", "full_pass_error": error, "retry_after": retry_after}
+        exhausted = retry_after is not None and row["full_pass_attempts"] >= max_attempts
+        return {"failed": True, "exhausted": exhausted, "attempts": row["full_pass_attempts"], "error": error}
+
+    def _full_pass_save_cost(self, user_id: str, run_id: str, cost: Row) -> None:
+        if self.profiles[user_id]["full_pass_run_id"] == run_id:
+            self.profiles[user_id]["import_cost_json"] = cost
+
+    def _full_pass_save_chunks(self, user_id: str, run_id: str, chunks: list[Row]) -> int:
+        self._require_owner(user_id, run_id)
+        known = {row["chunk_key"]: row for row in self.tables["conversation_chunks"]}
+        changed = [chunk for chunk in chunks if {**chunk, "user_id": user_id} != known.get(chunk["chunk_key"])]
+        known |= {chunk["chunk_key"]: {**chunk, "user_id": user_id} for chunk in changed}
+        self.tables["conversation_chunks"] = list(known.values())
+        return len(changed)
+
+    def _full_pass_prune_chunks(self, user_id: str, run_id: str, chunk_keys: list[str]) -> int:
+        self._require_owner(user_id, run_id)
+        rows = self.tables["conversation_chunks"]
+        left = [row for row in rows if row["chunk_key"] is not None and row["chunk_key"] not in chunk_keys]
+        self.tables["conversation_chunks"] = left
+        return len(rows) - len(left)
+
+    def _full_pass_save_facts(self, user_id: str, prompt_version: str, model: str, outcomes: list[Row]) -> float:
+        of = {"user_id": user_id, "prompt_version": prompt_version, "model": model}
+        rows = {(row["model"], row["prompt_version"], row["chunk_key"]): row for row in self.tables["chunk_facts"]}
+        for outcome in outcomes:
+            key = model, prompt_version, outcome["chunk_key"]
+            if key not in rows or rows[key]["outcome"] == "failed":
+                rows[key] = {"facts": [], "error": None, **of, **outcome}
+        self.tables["chunk_facts"] = list(rows.values())
+        return self._full_pass_pause(model, 0)
+
+    def _full_pass_pause(self, model: str, seconds: float) -> float:
+        self.pauses[model] = max(self.pauses.get(model, 0), seconds)
+        return self.pauses[model]
+
+    def _full_pass_add_batch(
+        self, user_id: str, batch_id: str, prompt_version: str, model: str, requests: dict[str, list[str]]
+    ) -> None:
+        self.tables["extraction_batches"].append(
+            {
+                "batch_id": batch_id,
+                "user_id": user_id,
+                "prompt_version": prompt_version,
+                "model": model,
+                "requests": requests,
+                "created_at": f"{len(self.tables['extraction_batches']):06}",
+            }
+        )
+
+    def _full_pass_end_batch(self, batch_id: str) -> None:
+        rows = self.tables["extraction_batches"]
+        self.tables["extraction_batches"] = [row for row in rows if row["batch_id"] != batch_id]
+
+    def _full_pass_save_reply(self, user_id: str, request_key: str, reply: Any) -> None:
+        self.tables["model_replies"].append({"user_id": user_id, "request_key": request_key, "reply": reply})
+
+    def _full_pass_save_memory(self, user_id: str, run_id: str, memory_md: str) -> None:
+        self._require_owner(user_id, run_id)
+        self.profiles[user_id]["memory_md"] = memory_md
+
+    def _full_pass_save_sections(self, user_id: str, run_id: str, sections: Row, soulprint_text: str) -> None:
+        self._require_owner(user_id, run_id)
+        self.profiles[user_id] |= {**sections, "soulprint_text": soulprint_text}
+
+    def _full_pass_take_due(self, limit: int, lease: str) -> list[Row]:
+        due = [(user_id, row) for user_id, row in self.profiles.items() if row.get("due")][:limit]
+        return [
+            {
+                "user_id": user_id,
+                "run_id": row["full_pass_run_id"],
+                "attempts": row["full_pass_attempts"],
+                "parameters": row["full_pass_parameters"],
+            }
+            for user_id, row in due
+        ]
+
+    def _owns(self, user_id: str, run_id: str) -> bool:
+        row = self.profiles[user_id]
+        return (row["full_pass_run_id"] or "") == run_id and row["full_pass_status"] == "processing"
+
+    def _require_owner(self, user_id: str, run_id: str) -> None:
+        if not self._owns(user_id, run_id):
+            raise NotOwner(f"flow run {self.profiles[user_id]['full_pass_run_id']} has this user")
+
+
+class Nothing:
+    """A bucket without any object."""
+
+    async def download(self, *_: object) -> int:
+        raise ExportError("there is no such object")
+
+
+def _matches(row: Row, query: Query) -> bool:
+    return (
+        all(row.get(name) == value for name, value in query.equal.items())
+        and all(row.get(name) in values for name, values in query.among.items())
+        and (query.after is None or (row.get(query.order or "") or "") > query.after)
+    )

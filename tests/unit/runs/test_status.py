@@ -1,0 +1,116 @@
+"""What the state hooks make of a user's row."""
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+from prefect.client.schemas.objects import StateType
+
+from flows.errors import UserNotFound
+from flows.runs import status
+from tests.unit.fake_supabase import USER
+
+ENDED = "Flow run encountered an exception: StepFailed: step=save_chunks: "
+
+
+@pytest.fixture
+def events(monkeypatch):
+    emitted = []
+    monkeypatch.setattr("flows.runs.status.emit_event", lambda **event: emitted.append(event))
+    return emitted
+
+
+def claim(supabase, prefect, run):
+    return asyncio.run(status.claim(supabase.store(), prefect, run))
+
+
+def end(supabase, prefect, run):
+    asyncio.run(status.write_end(supabase.store(), prefect, run, run.state))
+    return supabase.row()
+
+
+def test_a_run_claims_its_user_with_what_it_was_asked_for(supabase, prefect):
+    supabase.owned(full_pass_status="pending", run_id="")
+    run = prefect.run(StateType.RUNNING, USER)
+    assert claim(supabase, prefect, run)
+    assert supabase.row()["full_pass_run_id"] == str(run.id)
+    assert supabase.row()["full_pass_parameters"] == {"user_id": str(USER)}
+
+
+@pytest.mark.parametrize(
+    ("state", "taken"), [(StateType.RUNNING, False), (StateType.PENDING, False), (StateType.CRASHED, True)]
+)
+def test_a_user_is_taken_over_only_from_a_run_that_has_ended(supabase, prefect, state, taken):
+    owner = prefect.run(state, USER)
+    supabase.owned(run_id=str(owner.id))
+    run = prefect.run(StateType.RUNNING, USER)
+    assert claim(supabase, prefect, run) is taken
+    assert supabase.row()["full_pass_run_id"] == str(run.id if taken else owner.id)
+
+
+@pytest.mark.parametrize("owner", [str(uuid4()), "", "of another system"])
+def test_an_owner_that_prefect_does_not_know_is_not_alive(supabase, prefect, owner):
+    supabase.owned(run_id=owner)
+    assert claim(supabase, prefect, prefect.run(StateType.RUNNING, USER))
+
+
+def test_a_user_without_a_row_is_said_to_be_missing(supabase, prefect):
+    with pytest.raises(UserNotFound, match="create the profile"):
+        claim(supabase, prefect, prefect.run(StateType.RUNNING, USER))
+
+
+@pytest.mark.parametrize(
+    ("state", "message", "row_says", "error", "is_retried"),
+    [
+        (StateType.COMPLETED, None, "complete", None, None),
+        (StateType.FAILED, ENDED + "StoreError: away", "failed", "step=save_chunks: StoreError: away", True),
+        (StateType.FAILED, ENDED + "ExportError: bad", "failed", "step=save_chunks: ExportError: bad", False),
+        (StateType.FAILED, "private words", "failed", "Failed: unexpected; the flow run's log shows where", True),
+        (StateType.CRASHED, None, "failed", "Crashed: the process of the flow run ended before its work did", True),
+        (StateType.CANCELLED, None, "failed", "Cancelled: cancelled by operator", False),
+        (StateType.CANCELLING, None, "failed", "Cancelled: cancelled by operator", False),
+    ],
+)
+def test_the_row_says_how_the_run_has_ended(supabase, prefect, events, state, message, row_says, error, is_retried):
+    run = prefect.run(state, USER, message)
+    supabase.owned(run_id=str(run.id))
+    row = end(supabase, prefect, run)
+    assert row["full_pass_status"] == row_says
+    assert row.get("full_pass_error") == error
+    if error:
+        assert (row["retry_after"] is not None) is is_retried
+    assert events == []
+
+
+def test_a_run_that_has_lost_its_user_writes_nothing(supabase, prefect, events):
+    supabase.owned(run_id="another run", full_pass_attempts=99)
+    row = end(supabase, prefect, prefect.run(StateType.CRASHED, USER))
+    assert row["full_pass_status"] == "processing"
+    assert events == []
+
+
+def test_the_last_attempt_is_told_to_automations(supabase, prefect, events):
+    run = prefect.run(StateType.CRASHED, USER)
+    supabase.owned(run_id=str(run.id), full_pass_attempts=5)
+    end(supabase, prefect, run)
+    (event,) = events
+    assert event["event"] == status.EXHAUSTED
+    assert event["resource"]["soulprint.user-id"] == str(USER)
+    assert event["payload"]["attempts"] == 5
+
+
+def test_a_run_whose_process_has_died_gives_its_slots_back(supabase, prefect, events):
+    run, other = prefect.run(StateType.CRASHED, USER), prefect.run(StateType.RUNNING)
+    for each in (run, run, other):
+        prefect.holding(each)
+    supabase.owned(run_id=str(run.id))
+    end(supabase, prefect, run)
+    assert prefect.taken == 1
+    assert prefect.holders == [prefect.task_runs[-1].id]
+
+
+def test_where_nothing_is_applied_there_are_no_slots_to_give_back(supabase, prefect, events):
+    prefect.limit = None
+    run = prefect.run(StateType.CRASHED, USER)
+    supabase.owned(run_id=str(run.id))
+    assert end(supabase, prefect, run)["full_pass_status"] == "failed"
