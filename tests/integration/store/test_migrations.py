@@ -1,101 +1,14 @@
-"""The migrations on a real Postgres: over nothing, over themselves, over an older schema; and who may do what."""
+"""What the functions of the migrations do on a real Postgres, and who may do what."""
 
 import asyncio
 import json
-import secrets
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import asyncpg
 import pytest
 
-from deployments.local.supabase import database
-
-USER, OTHER = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
-
-OLDER_SCHEMA = """
-    create table user_profiles (
-        id bigserial primary key, user_id uuid unique not null, memory_md text, soul_md text, identity_md text,
-        user_md text, agents_md text, tools_md text, soulprint_text text, import_status text,
-        full_pass_status text default 'pending', full_pass_started_at timestamptz, full_pass_completed_at timestamptz,
-        full_pass_error text, favourite_colour text);
-    create table conversation_chunks (
-        id uuid primary key default gen_random_uuid(), user_id uuid not null, conversation_id text not null, title text,
-        content text not null, token_count integer, chunk_tier text, message_count integer, is_recent boolean,
-        created_at timestamptz not null default now());
-    insert into user_profiles (user_id, memory_md, favourite_colour) values ('00000000-0000-4000-8000-000000000001',
-        'old', 'green');
-    insert into conversation_chunks (user_id, conversation_id, content)
-        select '00000000-0000-4000-8000-000000000001', 'c', 'old' from generate_series(1, 2);
-"""
-
-
-class Database:
-    def __init__(self, url: str):
-        self.url = url
-
-    def run(self, sql, *arguments, role=None, user=None):
-        async def run():
-            connection = await asyncpg.connect(self.url)
-            try:
-                async with connection.transaction():
-                    claims = json.dumps({"role": role, "sub": user})
-                    await connection.execute("select set_config('request.jwt.claims', $1, true)", claims)
-                    if role:
-                        await connection.execute(f"set local role {role}")
-                    return await connection.fetch(sql, *arguments)
-            finally:
-                await connection.close()
-
-        return asyncio.run(run())
-
-    def value(self, sql, *arguments, **who):
-        return self.run(sql, *arguments, **who)[0][0]
-
-    def claim(self, run_id, replaces=None):
-        return json.loads(
-            self.value("select full_pass_claim($1, $2, '{}', $3)", USER, run_id, replaces, role="service_role")
-        )
-
-    def row(self):
-        return self.run("select * from user_profiles where user_id = $1", USER)[0]
-
-
-@pytest.fixture
-def db(database_url):
-    found = Database(database_url)
-    found.run("insert into user_profiles (user_id) values ($1)", USER)
-    found.run("insert into user_profiles (user_id) values ($1)", OTHER)
-    return found
-
-
-def test_they_can_be_applied_again(db):
-    asyncio.run(database.prepare(db.url))
-    assert db.value("select count(*) from user_profiles") == 2
-
-
-def test_an_older_schema_keeps_its_rows_and_columns_and_works(postgres):
-    name = f"test_{secrets.token_hex(6)}"
-    postgres.create_database(name)
-    db = Database(postgres.url(name))
-
-    async def older():
-        connection = await asyncpg.connect(db.url)
-        await connection.execute(OLDER_SCHEMA)
-        await connection.close()
-
-    asyncio.run(older())
-    for _ in range(2):
-        asyncio.run(database.prepare(db.url))
-    row = db.row()
-    assert (row["memory_md"], row["favourite_colour"], row["full_pass_attempts"]) == ("old", "green", 0)
-    assert db.claim("run-1")["claimed"]
-    chunk = {"chunk_key": "k", "conversation_id": "c", "title": "t", "content": "new", "token_count": 1}
-    chunks = json.dumps([{**chunk, "message_count": 1, "is_recent": False, "created_at": None}])
-    save = "select full_pass_save_chunks($1, 'run-1', $2)"
-    assert [db.value(save, USER, chunks) for _ in range(2)] == [1, 0]  # without a date too, twice is once
-    assert db.value("select full_pass_prune_chunks($1, 'run-1', '{}')", USER) == 2
-    assert [chunk["content"] for chunk in db.run("select content from conversation_chunks")] == ["new"]
+from tests.integration.store.sql import OTHER, USER
 
 
 @pytest.mark.parametrize("role", ["anon", "authenticated"])
