@@ -3,8 +3,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+COMPILE = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \
+  --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade-package $(UPGRADE))
 
-.PHONY: run up test check bench-read bench-extract faults sample clean
+.PHONY: run up test check lock bench-read bench-extract faults sample clean
 
 ## run: take an export through the full pass on the embedded stack (EXPORT=path/to/export.zip for your own)
 run: $(VENV)/.installed
@@ -23,6 +25,11 @@ check: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+## lock: compile the requirements after a change of pyproject.toml (UPGRADE=name for one that is not direct)
+lock: $(VENV)/.installed
+	$(COMPILE) --output-file requirements.txt
+	$(COMPILE) --output-file tests/requirements.txt --group dev --constraint requirements.txt
 
 ## bench-read: speed and memory of reading exports of 10 MB to 1 GB, beside the plain way (20 minutes)
 bench-read: $(VENV)/.installed
@@ -45,9 +52,11 @@ sample: $(VENV)/.installed
 clean:
 	rm -rf $(VENV) .soulprint .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-$(VENV)/.installed: requirements.txt
+# --no-deps: the list is complete, and of a pin like that of sqlalchemy[asyncio] pip before 23.3 makes nothing.
+$(VENV)/.installed: requirements.txt tests/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed, $(PYTHON) is older; name another one: make PYTHON=python3.12 …"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+	  --requirement tests/requirements.txt
 	@touch $@

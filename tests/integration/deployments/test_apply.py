@@ -1,12 +1,7 @@
 """Applying the deployment, as an operator does after changing a setting."""
 
-import re
-from importlib.metadata import version
-
 import pytest
-from packaging.requirements import Requirement
 
-from deployments.local.stack import ROOT
 from tests.integration.service import export_of
 
 
@@ -47,11 +42,3 @@ def test_what_is_applied_again_follows_its_settings(service, stack):
         assert automation["trigger"]["within"] == seconds
         queue = service.prefect.get("/work_pools/full-pass/queues/upkeep").raise_for_status().json()
         assert queue["concurrency_limit"] == 1  # one tick at a time
-
-
-def test_what_is_installed_is_what_the_requirements_pin():
-    lines = re.sub(r"\s+#.*|^#.*", "", (ROOT / "requirements.txt").read_text(), flags=re.MULTILINE).split("\n")
-    pinned = [Requirement(line) for line in lines if line]
-    wanted = {r.name: str(r.specifier) for r in pinned if r.marker is None or r.marker.evaluate()}
-    assert wanted == {name: f"=={version(name)}" for name in wanted}
-    assert "prefect" in wanted
