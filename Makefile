@@ -6,7 +6,11 @@ BIN := $(VENV)/bin
 COMPILE = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \
   --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade-package $(UPGRADE))
 
-.PHONY: run up test check lock bench-read bench-extract faults sample clean
+.PHONY: help run up test unit check lock bench-read bench-extract faults sample clean
+
+## help: this list
+help:
+	@sed -n 's/^## \([a-z-]*\): /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
 
 ## run: take an export through the full pass on the embedded stack (EXPORT=path/to/export.zip for your own)
 run: $(VENV)/.installed
@@ -19,6 +23,10 @@ up: $(VENV)/.installed
 ## test: style, types and all tests
 test: check
 	$(BIN)/python -m pytest
+
+## unit: the tests that need no embedded stack
+unit: $(VENV)/.installed
+	$(BIN)/python -m pytest tests/unit
 
 ## check: style and types
 check: $(VENV)/.installed
