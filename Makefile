@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 COMPILE = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \
   --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade-package $(UPGRADE))
 
-.PHONY: help run up test unit check lock bench-read bench-extract faults sample clean
+.PHONY: help run up test unit check hooks lock bench-read bench-extract faults sample clean
 
 ## help: this list
 help:
@@ -33,6 +33,10 @@ check: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+## hooks: check before each commit, and run the unit tests before each push
+hooks: $(VENV)/.installed
+	$(BIN)/pre-commit install
 
 ## lock: compile the requirements after a change of pyproject.toml (UPGRADE=name for one that is not direct)
 lock: $(VENV)/.installed
