@@ -20,7 +20,7 @@ run: $(VENV)/.installed
 up: $(VENV)/.installed
 	@$(BIN)/python -m deployments.local up $(if $(EXPORT),"$(EXPORT)")
 
-## test: style, types and all tests
+## test: style, types, imports and all tests
 test: check
 	$(BIN)/python -m pytest
 
@@ -28,11 +28,12 @@ test: check
 unit: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/unit
 
-## check: style and types
+## check: style, types and which module may import which
 check: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 
 ## hooks: check before each commit, and run the unit tests before each push
 hooks: $(VENV)/.installed
