@@ -177,14 +177,14 @@ def test_a_conversation_that_is_there_twice_is_read_once(tmp_path):
     assert [type(item) for item in found] == [Conversation, Skipped, Conversation]
 
 
-def test_a_million_messages_deep_conversation_is_skipped_and_a_deep_one_is_read(tmp_path):
+def test_a_conversation_of_too_many_messages_is_skipped_and_a_deep_one_is_read(tmp_path):
     def chain(length):
         links = (f'"n{n}":{{"parent":"n{n - 1}"}}' for n in range(1, length))
         last = json.dumps(node("end", f"n{length - 1}", text="at the end"))
         mapping = f'{{"n0":{{"parent":null}},{",".join(links)},"end":{last}}}'
         return f'{{"id":"c{length}","mapping":{mapping},"current_node":"end"}}'
 
-    skipped, deep = read(write(tmp_path, f"[{chain(1_000_000)},{chain(200_000)}]".encode()))
+    skipped, deep = read(write(tmp_path, f"[{chain(310_000)},{chain(200_000)}]".encode()))
     assert skipped == Skipped("too many messages")
     assert texts(deep) == ["at the end"]
 
