@@ -11,6 +11,9 @@ from flows.exports.decoding import decoded
 _SPEAKERS = {"user": Speaker.USER, "human": Speaker.USER, "assistant": Speaker.ASSISTANT}
 
 
+_FIRST = 20  # messages that say which format it is
+
+
 class _Conversation(msgspec.Struct, rename="camel", gc=False):
     messages: list[msgspec.Raw] | None = None
     id: Any = None
@@ -39,6 +42,8 @@ def conversation(raw: bytes) -> Conversation | Skipped | None:
     entry = decoded(_conversation, raw)
     if entry is None or entry.messages is None:
         return Skipped("messages is no list") if entry is None else None
+    if not _can_read(entry.messages):
+        return None
     messages = Decoded(entry.messages, _taken)
     return Conversation(
         id=str(entry.id) if isinstance(entry.id, str | int) else derived_id(entry.created_at, messages),
@@ -46,6 +51,14 @@ def conversation(raw: bytes) -> Conversation | Skipped | None:
         created_at=timestamps.parse(entry.created_at),
         updated_at=timestamps.parse(entry.updated_at),
         messages=messages,
+    )
+
+
+def _can_read(messages: list[msgspec.Raw]) -> bool:
+    """Whether they are of this format: others have lists of messages, too, with other keys or with content in parts."""
+    first = [decoded(_message, raw) for raw in messages[:_FIRST]]
+    return not messages or any(
+        message and isinstance(message.role, str) and isinstance(message.content, str) for message in first
     )
 
 

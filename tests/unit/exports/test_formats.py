@@ -247,3 +247,13 @@ def test_a_time_that_is_none_is_no_time(value):
 @pytest.mark.parametrize("value", [1_714_557_600, 1_714_557_600_000, "1714557600.0", "2024-05-01T12:00:00+02:00"])
 def test_times_are_read_in_every_form(value):
     assert exports.timestamps.parse(value) == datetime(2024, 5, 1, 10, tzinfo=UTC)
+
+
+def test_a_list_of_messages_that_the_app_did_not_make_is_left_to_the_formats_after_it(tmp_path, monkeypatch):
+    mine = Conversation("c", "T", None, None, [])
+    monkeypatch.setattr(exports, "FORMATS", (*exports.FORMATS, lambda raw: mine if b"sender_name" in raw else None))
+    others = [
+        {"messages": [{"sender_name": "Ana", "text": "I like tea."}]},
+        {"messages": [{"role": "user", "content": []}]},
+    ]
+    assert read(write(tmp_path, json.dumps(others).encode())) == [mine, Skipped("unknown format")]
