@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -21,8 +22,7 @@ SAMPLE = ROOT / "tests" / "data" / "sample_export.zip"
 def main() -> int:
     arguments = _arguments()
     console = Console(highlight=False)
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGHUP, _stop)
+    _heed_signals(_stop)
     state = Path(os.environ.get("SOULPRINT_STATE") or ROOT / ".soulprint")
     stack = None
     try:
@@ -43,8 +43,8 @@ def main() -> int:
         console.print(str(error), style="red", markup=False)
         return 1
     finally:
-        # A second Ctrl-C must not leave half of the processes behind.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # A second Ctrl-C must not hide how it ends.
+        _heed_signals(signal.SIG_IGN)
         if stack is not None:
             console.print("[dim]stopping …[/dim]")
             stack.stop()
@@ -82,6 +82,14 @@ def _export(text: str) -> Path:
     if not path.is_file():
         raise argparse.ArgumentTypeError(f"there is no file {text}")
     return path
+
+
+def _heed_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    """SIGINT and SIGQUIT too where the shell has had us ignore them, as it does with background jobs."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, handler)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # that is nohup, which is somebody's wish
+        signal.signal(signal.SIGHUP, handler)
 
 
 def _stop(signal_number: int, frame: FrameType | None) -> None:

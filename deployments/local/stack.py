@@ -18,9 +18,11 @@ from typing import IO, Any
 import httpx
 
 from deployments.apply import WORK_POOL
+from deployments.local.ending import Order
 from deployments.local.postgres import EmbeddedPostgres
 from deployments.local.processes import Port, Service, StackError
 from deployments.local.supabase import database, keys
+from deployments.local.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,11 +38,11 @@ class Stack:
         self._environ = environ
         self._tell = tell
         self._lock: IO[str] | None = None
-        self._running: list[Service | EmbeddedPostgres] = []
+        self._supervisor = Supervisor(self.state)
         self._ports: dict[str, Port] = {}
         self.environment: dict[str, str] = {}
         self.services: dict[str, Service] = {}
-        self.postgres = EmbeddedPostgres(self.state / "postgres")
+        self.postgres = EmbeddedPostgres(self.state / "postgres", self._supervisor)
 
         real = [name for name in ("SUPABASE_URL", "SUPABASE_SERVICE_KEY") if environ.get(name)]
         if len(real) == 1:
@@ -82,16 +84,17 @@ class Stack:
     # Life
 
     def start(self) -> None:
-        self.state.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._take_lock()
-        (self.state / "logs").mkdir(exist_ok=True)
+        for name in ("logs", "prefect", "spool", "storage"):
+            (self.state / name).mkdir(mode=0o700, exist_ok=True)
+        self._supervisor.start()
         for name, preferred in _PORTS.items():
             self._ports[name] = Port(preferred)
         self.environment = self._environment()
 
         self._tell("starting Postgres")
         self.postgres.start()
-        self._running.append(self.postgres)
         self.postgres.create_database(_PREFECT_DATABASE)
 
         self._tell("starting the Prefect server")
@@ -118,13 +121,14 @@ class Stack:
             "deployments.webhook",
             "--port",
             str(self.port("webhook")),
+            order=Order.WORK,
         )
         receiver.wait_until_answering(self.url("webhook") + "/health")
 
     def stop(self) -> None:
         """Ends every process; safe to call in any state, also twice."""
-        while self._running:
-            self._running.pop().stop()  # the last started first: runs must reach the database to say that they end
+        self._supervisor.stop()
+        self.postgres.stop()
         while self._ports:
             self._ports.popitem()[1].release()
         if self._lock is not None:
@@ -133,7 +137,8 @@ class Stack:
 
     def apply(self, **environment: str) -> None:
         """What an operator does after changing a setting: `python -m deployments.apply`."""
-        service = self._service("apply", "-m", "deployments.apply", environment={**self.environment, **environment})
+        given = {**self.environment, **environment}
+        service = self._service("apply", "-m", "deployments.apply", environment=given, order=Order.WORK)
         service.start()
         service.finish()
 
@@ -178,20 +183,28 @@ class Stack:
 
     def start_worker(self, name: str = "worker", **environment: str) -> None:
         arguments = ("-m", "prefect", "worker", "start", "--pool", WORK_POOL, "--name", name)
-        self._start_service(name, *arguments, environment={**self.environment, **environment})
+        self._start_service(name, *arguments, environment={**self.environment, **environment}, order=Order.WORK)
 
     # Parts
 
-    def _start_service(self, name: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Service:
-        service = self._service(name, *arguments, environment=environment or self.environment)
+    def _start_service(
+        self, name: str, *arguments: str, environment: Mapping[str, str] | None = None, order: Order = Order.SERVE
+    ) -> Service:
+        service = self._service(name, *arguments, environment=environment or self.environment, order=order)
         service.start()
         self.services[name] = service
-        self._running.append(service)
         return service
 
-    def _service(self, name: str, *arguments: str, environment: Mapping[str, str]) -> Service:
-        log = self.state / "logs" / f"{name}.log"
-        return Service(name, [sys.executable, *arguments], log=log, environment=environment, cwd=ROOT)
+    def _service(self, name: str, *arguments: str, environment: Mapping[str, str], order: Order) -> Service:
+        return Service(
+            name,
+            [sys.executable, *arguments],
+            supervisor=self._supervisor,
+            log=self.state / "logs" / f"{name}.log",
+            environment=environment,
+            cwd=ROOT,
+            order=order,
+        )
 
     def _environment(self) -> dict[str, str]:
         # Prefect's settings of the user's own shell belong to another server.

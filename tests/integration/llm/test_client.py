@@ -11,6 +11,7 @@ import pytest
 
 from deployments.local.processes import Port, Service
 from deployments.local.stack import ROOT
+from deployments.local.supervisor import Supervisor
 from flows.errors import InvalidReply, ModelError, ModelRefusedAccess, OutOfRetries, PromptTooLong
 from flows.extraction.question import ChunkFacts
 from flows.llm.client import open_model
@@ -23,19 +24,20 @@ KEY = "key-of-the-test"
 
 @pytest.fixture(scope="module")
 def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    port = Port(0)
-    service = Service(
-        "messages",
-        [sys.executable, "-m", "deployments.local.messages_api", "--port", str(port.number)],
-        log=tmp_path_factory.mktemp("messages") / "log",
-        environment={**clean_environment(), "MESSAGES_API_KEY": KEY},
-        cwd=ROOT,
-    )
-    service.start()
-    service.wait_until_listening("127.0.0.1", port.number)
-    with httpx.Client(base_url=f"http://127.0.0.1:{port.number}", timeout=60) as client:
-        yield client
-    service.stop()
+    port, folder = Port(0), tmp_path_factory.mktemp("messages")
+    with Supervisor(folder) as supervisor:
+        service = Service(
+            "messages",
+            [sys.executable, "-m", "deployments.local.messages_api", "--port", str(port.number)],
+            supervisor=supervisor,
+            log=folder / "log",
+            environment={**clean_environment(), "MESSAGES_API_KEY": KEY},
+            cwd=ROOT,
+        )
+        service.start()
+        service.wait_until_listening("127.0.0.1", port.number)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port.number}", timeout=60) as client:
+            yield client
     port.release()
 
 

@@ -16,6 +16,7 @@ from supabase import acreate_client
 from deployments.local.processes import Port, Service
 from deployments.local.stack import ROOT
 from deployments.local.supabase import database, keys
+from deployments.local.supervisor import Supervisor
 from tests.conftest import clean_environment
 
 SECRET = "s" * 64
@@ -51,17 +52,18 @@ def gateway(postgres, tmp_path_factory):
     asyncio.run(prepare())
     port, folder = Port(0), tmp_path_factory.mktemp("gateway")
     command = [sys.executable, "-m", "deployments.local.supabase", "--port", str(port.number)]
-    service = Service(
-        "gateway",
-        [*command, "--database-url", postgres.url(name), "--storage-dir", str(folder / "storage")],
-        log=folder / "log",
-        environment={**clean_environment(), "SUPABASE_JWT_SECRET": SECRET},
-        cwd=ROOT,
-    )
-    service.start()
-    service.wait_until_listening("127.0.0.1", port.number)
-    yield f"http://127.0.0.1:{port.number}"
-    service.stop()
+    with Supervisor(folder) as supervisor:
+        service = Service(
+            "gateway",
+            [*command, "--database-url", postgres.url(name), "--storage-dir", str(folder / "storage")],
+            supervisor=supervisor,
+            log=folder / "log",
+            environment={**clean_environment(), "SUPABASE_JWT_SECRET": SECRET},
+            cwd=ROOT,
+        )
+        service.start()
+        service.wait_until_listening("127.0.0.1", port.number)
+        yield f"http://127.0.0.1:{port.number}"
     port.release()
 
 

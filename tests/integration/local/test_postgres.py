@@ -3,12 +3,14 @@
 import asyncio
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import asyncpg
 import psutil
 import pytest
 
+from deployments.local import ending
 from deployments.local.postgres import EmbeddedPostgres
 from deployments.local.processes import StackError
 from deployments.local.stack import ROOT
@@ -58,12 +60,12 @@ def test_a_server_whose_parent_was_killed_makes_way(tmp_path):
     command = [sys.executable, "-c", script, str(tmp_path / "data")]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
-        old = int(parent.stdout.readline())
+        old = psutil.Process(int(parent.stdout.readline()))
         parent.kill()
     with EmbeddedPostgres(tmp_path / "data") as server:
-        assert server.pid != old
+        assert server.pid != old.pid
         assert query(server.url("kept"), "select 1") == 1
-        assert not psutil.pid_exists(old)
+        assert ending.is_gone(old)
 
 
 def test_a_folder_whose_making_was_interrupted_is_made_anew(tmp_path):
@@ -87,3 +89,13 @@ def test_data_of_another_version_is_not_touched_and_the_message_says_what_to_do(
 def test_a_folder_with_a_long_name_works_too(tmp_path):
     with EmbeddedPostgres(tmp_path / ("long-" * 20) / ("name-" * 20) / "data") as server:
         assert query(server.url("postgres"), "select 1") == 1
+
+
+def test_it_outlives_the_thread_that_started_it(tmp_path):
+    server = EmbeddedPostgres(tmp_path / "data")
+    thread = threading.Thread(target=server.start)
+    thread.start()
+    thread.join()
+    server.create_database("made_afterwards")
+    assert query(server.url("made_afterwards"), "select 1") == 1
+    server.stop()
