@@ -16,6 +16,8 @@ from deployments.local.stack import ROOT, Stack
 from flows import settings
 from flows.errors import FullPassError
 
+_AGAIN_SECONDS = 0.5
+
 SAMPLE = ROOT / "tests" / "data" / "sample_export.zip"
 
 
@@ -37,6 +39,7 @@ def main() -> int:
             signal.pause()
         return demo.run(stack, user_id, storage_path, console)
     except KeyboardInterrupt:
+        _heed_signals(signal.SIG_IGN)
         console.print("\nstopped")
         return 130
     except (StackError, FullPassError) as error:
@@ -86,13 +89,15 @@ def _export(text: str) -> Path:
 
 def _heed_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
     """SIGINT and SIGQUIT too where the shell has had us ignore them, as it does with background jobs."""
-    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGALRM):
         signal.signal(number, handler)
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # that is nohup, which is somebody's wish
         signal.signal(signal.SIGHUP, handler)
 
 
 def _stop(signal_number: int, frame: FrameType | None) -> None:
+    # Where Python drops exceptions, as in a hook of a fork, this one is lost: then it comes again.
+    signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
     raise KeyboardInterrupt
 
 
