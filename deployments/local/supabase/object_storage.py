@@ -52,14 +52,9 @@ class ObjectStorage:
         return [
             Route("/storage/v1/bucket", self.create_bucket, methods=["POST"]),
             Route("/storage/v1/bucket", self.list_buckets, methods=["GET"]),
-            Route("/storage/v1/bucket/{bucket}", self.get_bucket, methods=["GET"]),
-            Route(objects + "/list/{bucket}", self.list_objects, methods=["POST"]),
-            Route(objects + "/info/{bucket}/{name:path}", self.info, methods=["GET"]),
-            Route(objects + "/authenticated/{bucket}/{name:path}", self.download, methods=["GET"]),
             Route(objects + "/{bucket}/{name:path}", self.download, methods=["GET"]),
             Route(objects + "/{bucket}/{name:path}", self.upload, methods=["POST", "PUT"]),
-            Route(objects + "/{bucket}/{name:path}", self.remove_one, methods=["DELETE"]),
-            Route(objects + "/{bucket}", self.remove, methods=["DELETE"]),
+            Route(objects + "/{bucket}/{name:path}", self.remove, methods=["DELETE"]),
             Route("/storage/v1/{rest:path}", self.unsupported, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ]
 
@@ -84,38 +79,9 @@ class ObjectStorage:
             )
         return Response(rows, media_type="application/json")
 
-    async def get_bucket(self, request: Request) -> Response:
-        async with self._sessions.open(request) as database:
-            row = await database.fetchval(
-                "select row_to_json(b)::text from storage.buckets b where id = $1", request.path_params["bucket"]
-            )
-        if row is None:
-            raise StorageError(404, "not_found", "Bucket not found")
-        return Response(row, media_type="application/json")
-
-    async def list_objects(self, request: Request) -> Response:
-        body = await _json(request)
-        if body.get("search") or body.get("sortBy", {}).get("column", "name") != "name":
-            raise not_supported("search and sorting in a list of objects")
-        prefix = str(body.get("prefix") or "")
-        async with self._sessions.open(request) as database:
-            rows = await database.fetch(
-                "select id::text, name, created_at::text, updated_at::text, metadata::text from storage.objects"
-                " where bucket_id = $1 and starts_with(name, $2) order by name limit $3 offset $4",
-                request.path_params["bucket"],
-                f"{prefix.rstrip('/')}/" if prefix else "",
-                min(int(body.get("limit") or 100), 1_000),
-                int(body.get("offset") or 0),
-            )
-        return JSONResponse([{**row, "metadata": json.loads(row["metadata"])} for row in map(dict, rows)])
-
-    async def info(self, request: Request) -> Response:
-        return JSONResponse(_described(await self._find(request)))
-
     async def download(self, request: Request) -> Response:
         """Streamed from disk; Starlette answers HEAD, Range and If-Range."""
-        found = await self._find(request)
-        metadata = found["metadata"]
+        metadata = await self._find(request)
         return FileResponse(
             self._folder / metadata["file"], media_type=metadata["mimetype"], headers={"etag": metadata["eTag"]}
         )
@@ -152,50 +118,33 @@ class ObjectStorage:
             (self._folder / known["file"]).unlink(missing_ok=True)
         return JSONResponse({"Id": identity, "Key": f"{bucket}/{name}"})
 
-    async def remove_one(self, request: Request) -> Response:
-        bucket, name = _object(request)
-        if not await self._remove(request, bucket, [name]):
-            raise NOT_FOUND
-        return JSONResponse({"message": "Successfully deleted"})
-
     async def remove(self, request: Request) -> Response:
-        names = (await _json(request)).get("prefixes")
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise StorageError(400, "invalid_request", "prefixes must be a list of names")
-        return JSONResponse(await self._remove(request, request.path_params["bucket"], names))
+        bucket, name = _object(request)
+        async with self._sessions.open(request) as database:
+            file = await database.fetchval(
+                "delete from storage.objects where bucket_id = $1 and name = $2 returning metadata ->> 'file'",
+                bucket,
+                name,
+            )
+        if file is None:
+            raise NOT_FOUND
+        (self._folder / file).unlink(missing_ok=True)
+        return JSONResponse({"message": "Successfully deleted"})
 
     async def unsupported(self, request: Request) -> Response:
         raise not_supported(f"{request.method} {request.url.path}")
 
     async def _find(self, request: Request) -> dict[str, Any]:
+        """What is known of an object that the caller may see."""
         bucket, name = _object(request)
         async with self._sessions.open(request) as database:
-            row = await database.fetchrow(
-                "select id::text, bucket_id, name, created_at::text, updated_at::text, metadata::text"
-                " from storage.objects where bucket_id = $1 and name = $2",
-                bucket,
-                name,
+            text = await database.fetchval(
+                "select metadata::text from storage.objects where bucket_id = $1 and name = $2", bucket, name
             )
-        if row is None:
+        metadata: dict[str, Any] | None = text and json.loads(text)
+        if not metadata or not (self._folder / metadata["file"]).exists():
             raise NOT_FOUND
-        found = dict(row)
-        found["metadata"] = json.loads(found["metadata"])
-        if not (self._folder / found["metadata"]["file"]).exists():
-            raise NOT_FOUND
-        return found
-
-    async def _remove(self, request: Request, bucket: str, names: list[str]) -> list[dict[str, Any]]:
-        async with self._sessions.open(request) as database:
-            rows = await database.fetch(
-                "delete from storage.objects where bucket_id = $1 and name = any ($2::text[])"
-                " returning id::text, bucket_id, name, metadata::text",
-                bucket,
-                names,
-            )
-        removed = [{**dict(row), "metadata": json.loads(row["metadata"])} for row in rows]
-        for row in removed:
-            (self._folder / row["metadata"]["file"]).unlink(missing_ok=True)
-        return [_described(row) for row in removed]
+        return metadata
 
     async def _receive(self, request: Request) -> tuple[Path, dict[str, Any]]:
         """Writes the body to a file of another name than it will have, in constant memory."""
@@ -251,8 +200,3 @@ def _object(request: Request) -> tuple[str, str]:
     if odd or len(name.encode("utf-8", "replace")) > _MAX_NAME_BYTES:
         raise StorageError(400, "InvalidKey", "Invalid key")
     return bucket, name
-
-
-def _described(row: dict[str, Any]) -> dict[str, Any]:
-    metadata = {key: value for key, value in row["metadata"].items() if key != "file"}
-    return {**row, "metadata": metadata, "size": metadata["size"], "content_type": metadata["mimetype"]}

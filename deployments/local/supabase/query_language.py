@@ -15,10 +15,7 @@ _COMPARISONS = {
     "gte": ">=",
     "lt": "<",
     "lte": "<=",
-    "like": "like",
-    "ilike": "ilike",
 }
-_IS = {"null", "true", "false", "unknown", "not_null"}
 _NOT_COLUMNS = {"select", "order", "limit", "offset", "on_conflict", "columns"}
 _LIST_ITEM = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,]+)|(?<=,)(?=,|$)')
 
@@ -134,29 +131,19 @@ def _count(name: str, text: str) -> int:
 def _condition(relation: Relation, name: str, text: str, parameters: list[object]) -> str:
     column, kind = relation.column(name), relation.columns[name]
     operator, separator, value = text.partition(".")
-    negated = operator == "not"
-    if negated:
-        operator, separator, value = value.partition(".")
     if not separator:
         raise QueryError(400, "PGRST100", f"failed to parse filter ({name}={text[:60]})")
-    if operator == "is":
-        if value not in _IS:
-            raise QueryError(400, "PGRST100", f"failed to parse filter ({name}={text[:60]})")
-        sql = f"{column} is {value.replace('_', ' ')}"
-    elif operator == "in":
+    if operator == "in":
         if not (value.startswith("(") and value.endswith(")")):
             raise QueryError(400, "PGRST100", f"failed to parse filter ({name}={text[:60]})")
         parameters.append(_items(value[1:-1]))
         sql = f"{column} = any (${len(parameters)}::text[]::{kind}[])"
-    elif operator in ("like", "ilike"):
-        parameters.append(value.replace("*", "%"))
-        sql = f"{column}::text {operator} ${len(parameters)}::text"
     elif operator in _COMPARISONS:
         parameters.append(value)
         sql = f"{column} {_COMPARISONS[operator]} ${len(parameters)}::text::{kind}"
     else:
         raise not_supported(f"the filter operator {operator[:20]!r}")
-    return f"not ({sql})" if negated else sql
+    return sql
 
 
 def _items(text: str) -> list[str]:

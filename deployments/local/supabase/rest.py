@@ -4,7 +4,6 @@ Sources: PostgREST's documentation ("Tables and Views", "Functions as RPC", "Err
 """
 
 import json
-import re
 from typing import Any
 
 from starlette.requests import Request
@@ -15,7 +14,6 @@ from deployments.local.supabase.query_language import Query, QueryError, Relatio
 from deployments.local.supabase.sessions import Connection, Sessions
 
 _MAX_BODY_BYTES = 50 * 1024**2
-_SINGLE = "application/vnd.pgrst.object+json"
 
 
 class Rest:
@@ -37,7 +35,6 @@ class Rest:
         async with self._sessions.open(request) as database:
             relation = await _relation(database, request)
             query = parse(relation, request.query_params.multi_items())
-            _apply_range(request, query)
             source = f"select {query.select} from {relation.sql}{query.where}"
             rows = await _rows(database, source + query.order + query.page(), query.parameters)
             total = None
@@ -153,22 +150,13 @@ def _only(request: Request, *names: str) -> list[tuple[str, str]]:
     return [(name, value) for name, value in request.query_params.multi_items() if name in names]
 
 
-def _apply_range(request: Request, query: Query) -> None:
-    found = re.fullmatch(r"(\d{1,15})-(\d{0,15})", request.headers.get("range", ""))
-    if found:
-        query.offset = int(found[1])
-        if found[2]:
-            query.limit = max(0, int(found[2]) - int(found[1]) + 1)
-
-
 def _on_conflict(request: Request, relation: Relation, names: list[str]) -> str:
-    resolution = re.search(r"resolution=(merge|ignore)-duplicates", request.headers.get("prefer", ""))
-    if not resolution:
+    if "resolution=ignore-duplicates" in request.headers.get("prefer", ""):
+        raise not_supported("ignore-duplicates")
+    if "resolution=merge-duplicates" not in request.headers.get("prefer", ""):
         return ""
     given = request.query_params.get("on_conflict")
     target = f" ({', '.join(relation.column(name) for name in given.split(','))})" if given else ""
-    if resolution[1] == "ignore":
-        return f" on conflict{target} do nothing"
     if not target:
         raise not_supported("merge-duplicates without on_conflict")
     changes = ", ".join(f"{relation.column(name)} = excluded.{relation.column(name)}" for name in names)
@@ -251,13 +239,6 @@ def _answer(
 ) -> Response:
     if rows is None:
         return Response(status_code=status if status == 201 else 204)
-    if request.headers.get("accept", "").startswith(_SINGLE):
-        found = json.loads(rows)
-        if len(found) != 1:
-            raise QueryError(
-                406, "PGRST116", "Cannot coerce the result to a single JSON object", f"The result has {len(found)} rows"
-            )
-        return Response(json.dumps(found[0]), status_code=status, media_type=_SINGLE)
     headers = {}
     if request.method in ("GET", "HEAD"):
         count = len(json.loads(rows)) if total is not None else None

@@ -100,9 +100,8 @@ def test_rows_are_written_read_changed_and_deleted(gateway, name):
         assert changed == {**made, "amount": 4}
         (merged,) = (await things.upsert({"name": name, "amount": 5}, on_conflict="name").execute()).data
         assert (merged["id"], merged["amount"]) == (made["id"], 5)
-        single = await things.select("name,amount").eq("name", name).single().execute()
-        assert single.data == {"name": name, "amount": 5}
-        assert (await things.select("id").eq("name", name).maybe_single().execute()).data == {"id": made["id"]}
+        (read,) = (await things.select("name,amount").eq("name", name).execute()).data
+        assert read == {"name": name, "amount": 5}
         (gone,) = (await things.delete().eq("name", name).execute()).data
         assert gone["id"] == made["id"]
         assert (await things.select("*").eq("name", name).execute()).data == []
@@ -114,18 +113,17 @@ def test_filters_order_pages_and_counts(gateway, name):
     async def use(client):
         things = client.table("things")
         await things.insert(
-            [{"name": f"{name} {n}", "amount": n} for n in range(5)] + [{"name": f"{name} x"}]
+            [{"name": f"{name} {n}", "amount": n} for n in range(5)] + [{"name": f"{name} x", "amount": 9}]
         ).execute()
 
         async def names(query):
             return [row["name"].removeprefix(f"{name} ") for row in (await query.order("name").execute()).data]
 
         def mine(columns="name", **options):
-            return things.select(columns, **options).like("name", f"{name}%")
+            return things.select(columns, **options).gte("name", name).lt("name", f"{name}~")
 
         assert await names(mine().gt("amount", 1).lte("amount", 3)) == ["2", "3"]
-        assert await names(mine().is_("amount", "null")) == ["x"]
-        assert await names(mine().not_.is_("amount", "null").neq("amount", 0)) == ["1", "2", "3", "4"]
+        assert await names(mine().neq("amount", 0).neq("amount", 9)) == ["1", "2", "3", "4"]
         assert await names(mine().in_("name", [f"{name} 1", f"{name} 4", 'odd,"name'])) == ["1", "4"]
         page = await mine(count="exact").order("name", desc=True).range(1, 2).execute()
         assert ([row["name"][-1] for row in page.data], page.count) == (["4", "3"], 6)
@@ -210,6 +208,8 @@ def test_sql_in_a_value_is_a_value(http, name):
         ("GET", "/rest/v1/things?select=id,other(name)", None, 501, "GATEWAY501"),
         ("GET", "/rest/v1/things?or=(id.eq.1,id.eq.2)", None, 501, "GATEWAY501"),
         ("GET", "/rest/v1/things?name=fts.word", None, 501, "GATEWAY501"),
+        ("GET", "/rest/v1/things?name=is.null", None, 501, "GATEWAY501"),
+        ("GET", "/rest/v1/things?name=not.eq.word", None, 501, "GATEWAY501"),
         ("POST", "/auth/v1/signup", {}, 501, "GATEWAY501"),
         ("GET", "/rest/v1/rpc/answer?a=1", None, 501, "GATEWAY501"),
     ],
@@ -273,7 +273,7 @@ def bucket(http):
     return bucket
 
 
-def test_objects_are_uploaded_listed_downloaded_and_removed(gateway, bucket):
+def test_objects_are_uploaded_downloaded_and_removed(gateway, http, bucket):
     async def use(client):
         objects = client.storage.from_(bucket)
         await objects.upload("a folder/ü 1.bin", b"first", {"content-type": "application/zip"})
@@ -282,8 +282,7 @@ def test_objects_are_uploaded_listed_downloaded_and_removed(gateway, bucket):
         assert await objects.download("a folder/ü 1.bin") == b"first"
         await objects.upload("a folder/ü 1.bin", b"second", {"upsert": "true"})
         assert await objects.download("a folder/ü 1.bin") == b"second"
-        assert [found["name"] for found in await objects.list("a folder")] == ["a folder/ü 1.bin"]
-        await objects.remove(["a folder/ü 1.bin"])
+        http.delete(f"/storage/v1/object/{bucket}/a folder/ü 1.bin").raise_for_status()
         with pytest.raises(StorageApiError):
             await objects.download("a folder/ü 1.bin")
         assert bucket in {found.id for found in await client.storage.list_buckets()}
