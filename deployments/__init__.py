@@ -1,0 +1,1 @@
+"""What runs around the flows: the webhook receiver, what is applied to a Prefect server, and the embedded stack."""

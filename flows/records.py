@@ -100,6 +100,14 @@ class ProfileRow(Struct):
     full_pass_parameters: dict[str, Any] | None = None
 
 
+class Ownership(Struct):
+    """What the row says of who has the user."""
+
+    found: bool  # False: the user has no row
+    owner: str | None = None  # a flow run
+    status: str | None = None
+
+
 class DueUser(Struct):
     """A failed user whose next attempt is due."""
 

@@ -8,7 +8,8 @@ conversation in one of the formats
 - `simple`: the list that the web app stores, `[{id, title, createdAt, messages: [{role, content}]}]`
 
 Each is a module with one function, `conversation(raw) -> Conversation | Skipped | None`, None when the entry is of
-another format. What cannot be understood is skipped with a reason, and costs only itself.
+another format. What cannot be understood is skipped with a reason, and costs only itself. Takes a path and limits;
+gives Conversations, whose messages are decoded when they are gone through. May import: what all share.
 """
 
 import zipfile

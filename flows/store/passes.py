@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from flows.errors import NotOwner
-from flows.records import DueUser, FailedPass, ProfileRow, Step
+from flows.records import DueUser, FailedPass, Ownership, ProfileRow, Step
 from flows.store.requests import Query, Requests, no_such_user, owned_by, pages
 
 _TABLE = "user_profiles"
@@ -32,9 +32,8 @@ class PassTable:
             "full_pass_claim",
             {"p_user_id": str(user_id), "p_run_id": run_id, "p_parameters": parameters, "p_replaces": replaces},
         )
-        if not answer["found"]:
-            raise no_such_user(user_id)
-        return str(answer["owner"])
+        row = _ownership(answer, user_id)
+        return row.owner or ""
 
     async def progress(self, user_id: UUID, run_id: str, stage: Step, percent: int) -> None:
         """Writes where the run is. Raises NotOwner when another run has the user, UserNotFound."""
@@ -42,10 +41,9 @@ class PassTable:
             "full_pass_progress",
             {"p_user_id": str(user_id), "p_run_id": run_id, "p_stage": stage, "p_percent": percent},
         )
-        if not answer["found"]:
-            raise no_such_user(user_id)
-        if answer["owner"] != run_id or answer["status"] != "processing":
-            raise NotOwner(owned_by(answer["owner"], answer["status"]))
+        row = _ownership(answer, user_id)
+        if row.owner != run_id or row.status != "processing":
+            raise NotOwner(owned_by(row.owner, row.status))
 
     async def complete(self, user_id: UUID, run_id: str) -> bool:
         """Sets the status complete; returns whether it is, that is, whether the run still owned the user."""
@@ -95,6 +93,13 @@ class PassTable:
         asked = Query(_TABLE, columns, among={"user_id": [str(user_id) for user_id in user_ids]})
         rows = msgspec.convert(await self._requests.select(asked), list[ProfileRow])
         return {row.user_id: row for row in rows}
+
+
+def _ownership(answer: Any, user_id: UUID) -> Ownership:
+    row = msgspec.convert(answer, Ownership)
+    if not row.found:
+        raise no_such_user(user_id)
+    return row
 
 
 def _interval(time: timedelta) -> str:
