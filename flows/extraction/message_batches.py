@@ -20,7 +20,7 @@ from flows.extraction.packing import Pack
 from flows.extraction.pending import PendingChunks
 from flows.extraction.question import PROMPT_VERSION, ChunkFacts
 from flows.llm.client import current_model
-from flows.llm.requests import parsed, request
+from flows.llm.messages import parsed, request
 from flows.records import ChunkOutcome, PendingBatch, Step
 from flows.settings import PassSettings
 from flows.store.client import current_store

@@ -10,7 +10,7 @@ from flows.extraction import packing
 from flows.extraction.packing import Pack
 from flows.llm import tokens
 from flows.llm.client import current_model
-from flows.llm.requests import block
+from flows.llm.messages import block
 from flows.memory.facts import Fact
 from flows.records import ChunkOutcome, Step, StoredFact
 

@@ -13,7 +13,7 @@ from anthropic.types.messages import MessageBatchIndividualResponse
 from flows import prices
 from flows.errors import BudgetReached, ModelError, PromptTooLong
 from flows.llm import failures, tokens
-from flows.llm.requests import Reply, parsed, request
+from flows.llm.messages import Reply, parsed, request
 from flows.llm.retry import RetryPolicy, SharePause
 from flows.llm.usage import RunUsage
 from flows.records import Step

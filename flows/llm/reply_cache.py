@@ -9,7 +9,7 @@ import json
 from uuid import UUID
 
 from flows.llm.client import current_model
-from flows.llm.requests import Reply, block
+from flows.llm.messages import Reply, block
 from flows.records import Step
 from flows.store.client import current_store
 

@@ -15,7 +15,7 @@ from deployments.local.supervisor import Supervisor
 from flows.errors import InvalidReply, ModelError, ModelRefusedAccess, OutOfRetries, PromptTooLong
 from flows.extraction.question import ChunkFacts
 from flows.llm.client import open_model
-from flows.llm.requests import block
+from flows.llm.messages import block
 from flows.records import Step
 from tests.conftest import clean_environment
 

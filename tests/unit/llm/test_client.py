@@ -6,7 +6,7 @@ import pytest
 
 from flows.errors import BudgetReached, CutOff, ModelError, ModelRefusedAccess, OutOfRetries, PromptTooLong, Refused
 from flows.extraction.question import ChunkFacts
-from flows.llm.requests import block, request
+from flows.llm.messages import block, request
 from flows.records import Step
 from tests.unit.waiting import until
 
