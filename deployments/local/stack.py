@@ -108,6 +108,7 @@ class Stack:
         if self.uses_stand_in:
             self._tell("starting the Messages API stand-in")
             self.start_messages()
+        receiver = self._start_receiver()
         server.wait_until_answering(self.prefect_api + "/health")
         self._bury_lost_runs()
 
@@ -115,14 +116,6 @@ class Stack:
         self.apply()
         self._tell("starting the worker and the webhook receiver")
         self.start_worker()
-        receiver = self._start_service(
-            "webhook",
-            "-m",
-            "deployments.webhook",
-            "--port",
-            str(self.port("webhook")),
-            order=Order.WORK,
-        )
         receiver.wait_until_answering(self.url("webhook") + "/health")
 
     def stop(self) -> None:
@@ -187,6 +180,10 @@ class Stack:
 
     # Parts
 
+    def _start_receiver(self) -> Service:
+        arguments = ("-m", "deployments.webhook", "--port", str(self.port("webhook")))
+        return self._start_service("webhook", *arguments, order=Order.WORK)
+
     def _start_service(
         self, name: str, *arguments: str, environment: Mapping[str, str] | None = None, order: Order = Order.SERVE
     ) -> Service:
@@ -215,7 +212,7 @@ class Stack:
             "PYTHONUNBUFFERED": "1",
             "PREFECT_HOME": str(self.state / "prefect"),
             "PREFECT_API_URL": self.prefect_api,
-            "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "PREFECT_WORKER_QUERY_SECONDS": "0.5",
             "PREFECT_LOGGING_HANDLERS_CONSOLE_STREAM": "ext://sys.stdout",
             "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.5",
             "SPOOL_DIR": str(self.state / "spool"),
@@ -234,6 +231,8 @@ class Stack:
             **self.environment,
             "PREFECT_API_DATABASE_CONNECTION_URL": self.postgres.sqlalchemy_url(_PREFECT_DATABASE),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            # How often the server looks whether a run has been silent for too long; the default is 5 s.
+            "PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY": "00:00:01",
             # Leases in memory, the default, are lost with the server, and their slots with them.
             "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
             # A task run that waits for a slot of the tag asks again this often; the default of 30 s leaves slots idle.

@@ -53,7 +53,7 @@ def _moment(service: FullPassService, part: str, after: int) -> int:
     user_id = service.new_user()
     path = service.upload(user_id, export_of(_CALLS))
     run_id = service.trigger(user_id, path)
-    service.messages.get("/_control/wait", params={"schema": "ChunkFacts", "calls": after}).raise_for_status()
+    service.asked(calls=after)
     in_flight = _frozen(service, user_id, run_id) if part == "flow run" else DEFAULT_FACT_EXTRACTION_CONCURRENCY
     _kill(service, part, run_id)
     died = time.monotonic()

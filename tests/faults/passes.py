@@ -64,8 +64,9 @@ class Verdict:
 class Passes:
     """Makes passes on a running stack and judges them by one that nothing has happened to."""
 
-    def __init__(self, service: FullPassService):
+    def __init__(self, service: FullPassService, tick: Callable[[], object] | None = None):
         self.service = service
+        self.tick = tick or service.retry_failed
         self._all: list[Pass] = []
         self._earlier: dict[str, int] = {}  # marker → calls that the Messages API has counted in an earlier life
         self._references: dict[int, Result] = {}
@@ -96,9 +97,7 @@ class Passes:
 
     def reach_call(self, some: Iterable[Pass]) -> None:
         """Returns when all of these passes are in the middle of a call."""
-        waiting = len(list(some))
-        body = {"in_flight": waiting, "timeout": 120}
-        self.service.messages.get("/_control/wait", params=body, timeout=130).raise_for_status()
+        self.service.asked(in_flight=len(list(some)), schema=None)
 
     def asked(self, each: Pass) -> int:
         """How many calls about the user have been made."""
@@ -135,8 +134,8 @@ class Passes:
             left = [self.service.row(each.user_id) for each in some if each.marker not in healed]
             assert seconds < _PATIENCE_SECONDS, [(row["full_pass_status"], row["full_pass_error"]) for row in left]
             if left and tick:
-                self.service.retry_failed()
-            elif left:
+                self.tick()
+            if left:
                 time.sleep(0.2)
         return healed
 

@@ -99,7 +99,7 @@ def in_each_step(
                 said[step] = f"{row['full_pass_status']} {row['full_pass_error'] or ''}"
                 del left[step]
         if left and time.monotonic() - max(harmed.values()) > 20:
-            suite.service.retry_failed()
+            suite.passes.tick()
     if cancelled:
         suite.service.retry_failed()
         for step, each in passes.items():

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from unittest.mock import patch
 from uuid import UUID, uuid4
@@ -26,7 +27,7 @@ from flows.full_pass import full_pass
 from flows.retry_failed import retry_failed
 
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
-_WAIT_SECONDS = 90
+_WAIT_SECONDS = 300  # only what is broken takes so long, also on a busy machine
 _POLL_SECONDS = 0.1
 
 Json = dict[str, Any]
@@ -36,16 +37,17 @@ Found = TypeVar("Found")
 class FullPassService:
     def __init__(self, stack: Stack):
         self.stack = stack
+        self._began = datetime.now(UTC)
         key = stack.environment["SUPABASE_SERVICE_KEY"]
         headers = {"apikey": key, "Authorization": f"Bearer {key}"}
-        self.supabase = httpx.Client(base_url=stack.url("gateway"), headers=headers, timeout=60)
-        self.prefect = httpx.Client(base_url=stack.prefect_api, timeout=60)
+        self.supabase = httpx.Client(base_url=stack.url("gateway"), headers=headers, timeout=_WAIT_SECONDS)
+        self.prefect = httpx.Client(base_url=stack.prefect_api, timeout=_WAIT_SECONDS)
         self.webhook = httpx.Client(
             base_url=stack.url("webhook"),
             headers={"Authorization": f"Bearer {stack.environment['WEBHOOK_KEY']}"},
-            timeout=60,
+            timeout=_WAIT_SECONDS,
         )
-        self.messages = httpx.Client(base_url=stack.url("messages"), timeout=60)
+        self.messages = httpx.Client(base_url=stack.url("messages"), timeout=_WAIT_SECONDS)
 
     def __enter__(self) -> "FullPassService":
         self.supabase.post("/storage/v1/bucket", json={"id": BUCKET})
@@ -55,8 +57,19 @@ class FullPassService:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.end_runs()
         for client in (self.supabase, self.prefect, self.webhook, self.messages):
             client.close()
+
+    def end_runs(self) -> None:
+        """Ends the runs that have been made since the beginning: none of them calls a model in somebody else's test."""
+        living = {"type": {"any_": ["SCHEDULED", "PENDING", "RUNNING", "CANCELLING", "PAUSED"]}}
+        body = {"flow_runs": {"state": living}, "sort": "ID_DESC", "limit": 200}
+        for run in self.prefect.post("/flow_runs/filter", json=body).raise_for_status().json():
+            if datetime.fromisoformat(run["created"]) >= self._began:
+                self.becomes(run["id"], "CRASHED", "left behind by a test")
+                self.kill_run(run["id"])
+                self.gone(run["id"])
 
     # The web app
 
@@ -136,6 +149,13 @@ class FullPassService:
         """How many calls of a kind the Messages API has answered since the counters were zeroed."""
         return int(self.messages.get("/_control").json()["calls"]["by_schema"].get(schema, 0))
 
+    def asked(self, schema: str | None = "ChunkFacts", **numbers: int) -> None:
+        """Returns when so many calls of a kind are being answered (`in_flight`) or have been (`calls`)."""
+        asked = {"timeout": str(_WAIT_SECONDS), **{name: str(number) for name, number in numbers.items()}}
+        if schema:
+            asked["schema"] = schema
+        self.messages.get("/_control/wait", params=asked, timeout=_WAIT_SECONDS + 10).raise_for_status()
+
     def answers(self, user_id: UUID) -> list[Json]:
         """The stored answers about the user's chunks."""
         rows: list[Json] = self.supabase.get(
@@ -184,6 +204,11 @@ class FullPassService:
     def gone(self, run_id: str) -> None:
         """Returns when no process of the run is left."""
         self.wait(lambda: self.processes(run_id), lambda processes: not processes)
+
+    def becomes(self, run_id: str, state: str, message: str = "") -> None:
+        """Sets the run's state, whatever the rules say."""
+        body = {"state": {"type": state, "message": message}, "force": True}
+        self.prefect.post(f"/flow_runs/{run_id}/set_state", json=body).raise_for_status()
 
     def cancel(self, run_id: str) -> None:
         """What the button in the UI does."""

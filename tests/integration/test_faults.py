@@ -5,18 +5,20 @@ from collections.abc import Iterator
 import pytest
 
 from deployments.local.stack import Stack
-from tests.conftest import clean_environment
 from tests.faults import scenarios
 from tests.faults.passes import QUICK, Passes
 from tests.faults.scenarios import Suite
 from tests.integration.service import FullPassService
 
 
-@pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    stack = Stack(tmp_path_factory.mktemp("stack"), {**clean_environment(), **QUICK}, tell=lambda what: None)
-    with stack, FullPassService(stack) as service:
-        yield Suite(service, Passes(service))
+@pytest.fixture
+def suite(service: FullPassService, stack: Stack) -> Iterator[Suite]:
+    """On a worker whose runs heal within seconds, and with ticks in this process."""
+    stack.services["worker"].stop()
+    stack.start_worker(**QUICK)
+    yield Suite(service, Passes(service, tick=lambda: service.tick(20, **QUICK)))
+    stack.services["worker"].stop()
+    stack.start_worker()
 
 
 def test_runs_that_are_killed_in_a_step_come_back_and_lose_and_double_nothing(suite):

@@ -4,6 +4,7 @@ import json
 import zipfile
 from datetime import datetime
 from pathlib import Path
+from uuid import UUID
 
 import psutil
 import pytest
@@ -26,6 +27,7 @@ def sample_run(stack):
         yield user_id, run_id, service.settled(user_id, run_id)
 
 
+@pytest.mark.xdist_group("sample run")
 def test_the_row_says_complete_with_everything_that_was_made(sample_run):
     _, run_id, row = sample_run
     assert row["full_pass_status"] == "complete"
@@ -42,6 +44,7 @@ def test_the_row_says_complete_with_everything_that_was_made(sample_run):
     assert "Ana Ferreira" in row["soulprint_text"]
 
 
+@pytest.mark.xdist_group("sample run")
 def test_memory_holds_every_fact_that_the_person_stated_and_no_other(sample_run):
     _, _, row = sample_run
     facts = list(sample.planted_facts())
@@ -52,6 +55,7 @@ def test_memory_holds_every_fact_that_the_person_stated_and_no_other(sample_run)
     assert (missing, invented) == ([], [])
 
 
+@pytest.mark.xdist_group("sample run")
 def test_no_fact_has_a_word_that_its_chunk_lacks(service, sample_run):
     user_id, _, _ = sample_run
     chunks = {chunk["chunk_key"]: chunk["content"] for chunk in service.chunks(user_id)}
@@ -62,6 +66,7 @@ def test_no_fact_has_a_word_that_its_chunk_lacks(service, sample_run):
     assert [text for text, key in facts if text not in " ".join(chunks[key].split())] == []
 
 
+@pytest.mark.xdist_group("sample run")
 def test_the_chunks_are_the_users_own_rows(service, sample_run):
     user_id, _, _ = sample_run
     chunks = service.chunks(user_id)
@@ -74,6 +79,7 @@ def test_the_chunks_are_the_users_own_rows(service, sample_run):
     assert service.supabase.get("/rest/v1/conversation_chunks", headers=other).json() == []
 
 
+@pytest.mark.xdist_group("sample run")
 def test_calls_tokens_and_cost_are_in_the_row(service, sample_run):
     user_id, _, row = sample_run
     cost = row["import_cost_json"]
@@ -84,6 +90,7 @@ def test_calls_tokens_and_cost_are_in_the_row(service, sample_run):
     assert cost["total"]["cost_usd"] > 0
 
 
+@pytest.mark.xdist_group("sample run")
 def test_the_log_shows_each_step_begin_and_end_and_nothing_the_person_said(service, sample_run):
     user_id, run_id, _ = sample_run
     seen = [boundary for boundary in service.boundaries(run_id) if boundary[1] != "progress"]
@@ -95,6 +102,7 @@ def test_the_log_shows_each_step_begin_and_end_and_nothing_the_person_said(servi
     assert f"[FullPass] user_id={user_id} step=v2_regeneration status=completed" in worker
 
 
+@pytest.mark.xdist_group("sample run")
 def test_prefect_shows_a_task_per_step_and_extraction_under_its_tag(service, sample_run):
     _, run_id, _ = sample_run
     runs = service.task_runs(run_id)
@@ -161,7 +169,7 @@ def test_when_v2_fails_the_run_completes_and_the_old_sections_stay(service):
     fault = {"kind": "malformed", "schema": "ProfileSections"}
     service.messages.put("/_control", json={"faults": [fault]}).raise_for_status()
     user_id = service.new_user(soul_md='"old soul"', tools_md='"old tools"', soulprint_text="old text")
-    run_id = service.trigger(user_id, service.upload(user_id, simple_export("I like tea.")))
+    run_id = service.run_here(user_id, service.upload(user_id, simple_export("I like tea.")))
     assert service.ended(run_id)["state_type"] == "COMPLETED"
     row = service.settled(user_id, run_id)
     assert row["full_pass_status"] == "complete"
@@ -177,7 +185,7 @@ def test_when_the_model_dies_during_v2_the_run_completes_with_memory(service, st
     service.messages.put("/_control", json={"faults": [fault]}).raise_for_status()
     user_id = service.new_user()
     run_id = service.trigger(user_id, service.upload(user_id, simple_export("I like tea.")))
-    service.messages.get("/_control/wait", params={"schema": "ProfileSections", "in_flight": 1}).raise_for_status()
+    service.asked(in_flight=1, schema="ProfileSections")
     stack.services["messages"].kill()
     try:
         assert service.ended(run_id)["state_type"] == "COMPLETED"
@@ -223,7 +231,7 @@ def test_a_bad_export_fails_with_step_cause_and_remedy(service, tmp_path, conten
 
 def test_an_export_that_is_not_there_fails_in_the_first_step(service):
     user_id = service.new_user()
-    run_id = service.trigger(user_id, f"imports/{user_id}/nothing.zip")
+    run_id = service.run_here(user_id, f"imports/{user_id}/nothing.zip")
     service.ended(run_id)
     row = service.settled(user_id, run_id)
     assert row["full_pass_error"].startswith("step=download_conversations: ExportError: there is no such object")
@@ -232,7 +240,7 @@ def test_an_export_that_is_not_there_fails_in_the_first_step(service):
 
 def test_a_user_who_is_not_there_fails_and_the_run_says_why(service):
     stranger = "00000000-0000-4000-8000-00000000dead"
-    run = service.ended(service.trigger(stranger, f"imports/{stranger}/export.zip"))
+    run = service.ended(service.run_here(UUID(stranger), f"imports/{stranger}/export.zip"))
     assert run["state_type"] == "FAILED"
     assert "step=download_conversations: UserNotFound: user_profiles has no row" in run["state"]["message"]
     assert "create the profile" in run["state"]["message"]
@@ -241,7 +249,7 @@ def test_a_user_who_is_not_there_fails_and_the_run_says_why(service):
 def test_a_run_that_was_started_by_hand_cannot_read_another_users_export(service):
     owner, user_id = service.new_user(), service.new_user()
     path = service.upload(owner, simple_export("I like tea."))
-    run_id = service.start(user_id=str(user_id), storage_path=path)
+    run_id = service.run_here(user_id, path)
     assert service.ended(run_id)["state_type"] == "FAILED"
     row = service.settled(user_id, run_id)
     assert row["full_pass_error"].startswith("step=download_conversations: ExportError: storage_path must be")
@@ -292,7 +300,7 @@ def hanging_run(service):
     service.messages.put("/_control", json={"faults": [{"kind": "hang", "schema": "ChunkFacts"}]}).raise_for_status()
     user_id = service.new_user()
     run_id = service.trigger(user_id, service.upload(user_id, simple_export("I like tea.")))
-    service.messages.get("/_control/wait", params={"schema": "ChunkFacts", "in_flight": 1}).raise_for_status()
+    service.asked(in_flight=1)
     return user_id, run_id
 
 

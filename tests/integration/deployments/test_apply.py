@@ -6,12 +6,13 @@ from tests.integration.service import export_of
 
 
 def test_a_changed_limit_holds_for_a_run_that_is_under_way(service, stack):
-    service.messages.put("/_control", json={"latency_seconds": 0.5}).raise_for_status()
+    service.messages.put("/_control", json={"latency_seconds": 2}).raise_for_status()
     user_id = service.new_user()
     run_id = service.trigger(user_id, service.upload(user_id, export_of(150)))
-    service.messages.get("/_control/wait", params={"schema": "ChunkFacts", "in_flight": 3}).raise_for_status()
+    service.asked(in_flight=3)
     stack.apply(FACT_EXTRACTION_CONCURRENCY="7")
-    service.messages.get("/_control/wait", params={"schema": "ChunkFacts", "in_flight": 7}).raise_for_status()
+    service.asked(in_flight=7)
+    service.messages.put("/_control", json={}).raise_for_status()
     service.ended(run_id)
     assert service.messages.get("/_control").json()["in_flight"]["max"] == 7
 

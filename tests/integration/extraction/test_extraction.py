@@ -65,8 +65,7 @@ def test_a_killed_run_repeats_at_most_the_calls_that_were_in_flight(service):
     user_id = service.new_user()
     path = service.upload(user_id, export_of(30))
     run_id = service.trigger(user_id, path)
-    wait = {"schema": "ChunkFacts", "calls": 10}
-    service.messages.get("/_control/wait", params=wait).raise_for_status()
+    service.asked(calls=10)
     service.kill_run(run_id)
     in_flight = service.messages.get("/_control").json()["in_flight"]["now"]
     service.settled(user_id, run_id)

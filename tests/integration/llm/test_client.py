@@ -21,6 +21,8 @@ from tests.conftest import clean_environment
 
 KEY = "key-of-the-test"
 
+pytestmark = pytest.mark.xdist_group("messages")
+
 
 @pytest.fixture(scope="module")
 def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:

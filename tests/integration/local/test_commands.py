@@ -27,6 +27,8 @@ BACKGROUND = (signal.SIGINT, signal.SIGQUIT)
 
 Process = subprocess.Popen[str]
 
+pytestmark = pytest.mark.xdist_group("commands")
+
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Path:

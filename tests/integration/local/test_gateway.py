@@ -37,6 +37,8 @@ SCHEMA = """
         $$ begin raise exception using errcode = 'FP001', message = 'no', detail = 'because', hint = 'do'; end $$;
 """
 
+pytestmark = pytest.mark.xdist_group("gateway")
+
 
 @pytest.fixture(scope="module")
 def gateway(postgres, tmp_path_factory):

@@ -105,7 +105,7 @@ def test_a_killed_supervisor_does_not_keep_its_starter_from_ending_all(tmp_path)
     supervisor.start()
     command = [sys.executable, "-c", "import time; time.sleep(3600)"]
     supervisor.popen(command, Order.WORK, environment=os.environ, cwd=tmp_path, log=tmp_path / "log")
-    (own,) = (each for each in psutil.Process().children() if "deployments.local.supervisor" in each.cmdline())
+    (own,) = (each for each in psutil.Process().children() if each.cmdline()[-1].startswith(ending.life(tmp_path)))
     own.kill()
     own.wait()
     supervisor.stop()

@@ -10,41 +10,13 @@ from uuid import uuid4
 import pytest
 from prefect.exceptions import CancelledRun
 
-from deployments.local.stack import ROOT, Stack
-from tests.conftest import clean_environment
-from tests.faults.passes import QUICK
+from deployments.local.stack import ROOT
 from tests.faults.step_locks import Holds
 from tests.integration.service import FullPassService, Json, export_of, simple_export
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack on which failed users come back when a test makes them due."""
-    environment = {**clean_environment(), **QUICK, "FULL_PASS_RETRY_MINUTES": "60", "FULL_PASS_HOOK_SECONDS": "1"}
-    with Stack(tmp_path_factory.mktemp("stack"), environment, tell=lambda what: None) as running:
-        yield running
-
-
 def fault(service: FullPassService, **given: object) -> None:
     service.messages.put("/_control", json={"faults": [given]}).raise_for_status()
-
-
-def made(service: FullPassService, state: str, **parameters: object) -> str:
-    """A run of the deployment that is in a state though no process has ever worked on it; returns its id."""
-    found = service.prefect.get("/deployments/name/full-pass/full-pass").json()
-    body = {"parameters": parameters, "state": {"type": state}}
-    run = service.prefect.post(f"/deployments/{found['id']}/create_flow_run", json=body).raise_for_status()
-    return str(run.json()["id"])
-
-
-def becomes(service: FullPassService, run_id: str, state: str, message: str = "") -> None:
-    body = {"state": {"type": state, "message": message}, "force": True}
-    service.prefect.post(f"/flow_runs/{run_id}/set_state", json=body).raise_for_status()
-
-
-def processing(service: FullPassService, run_id: str, **columns: object) -> Json:
-    """A user whose row says that this run has it."""
-    return {"full_pass_status": "processing", "full_pass_run_id": run_id, "full_pass_attempts": 1, **columns}
 
 
 # Set right
@@ -100,123 +72,12 @@ def test_a_run_that_never_reached_the_database_is_not_forgotten(service, stack):
     assert service.succeeded(user_id)["full_pass_attempts"] == 2
 
 
-def test_a_machine_that_is_gone_is_noticed_by_its_silence(service, stack):
-    fault(service, kind="hang", schema="ChunkFacts")
-    user_id = service.new_user()
-    run_id = service.trigger(user_id, service.upload(user_id, simple_export("I like tea.")))
-    service.messages.get("/_control/wait", params={"schema": "ChunkFacts", "in_flight": 1}).raise_for_status()
-    stack.services["worker"].kill()
-    service.kill_run(run_id)
-    stack.start_worker()
-    service.messages.put("/_control", json={}).raise_for_status()
-    assert service.ended(run_id)["state_type"] == "CRASHED"
-    service.tick()
-    row = service.row(user_id)
-    assert row["full_pass_error"].startswith("step=extract_facts: Crashed: the process of the flow run ended")
-    assert service.retry(user_id).status_code == 202
-    assert service.succeeded(user_id)["full_pass_attempts"] == 2
-
-
-@pytest.mark.parametrize(
-    ("states", "status", "error"),
-    [
-        (["COMPLETED"], "complete", None),
-        (["CRASHED"], "failed", "step=save_chunks: Crashed: "),
-        (["CANCELLING", "CRASHED"], "failed", "step=save_chunks: Cancelled: cancelled by operator (permanent: "),
-        (["CANCELLED"], "failed", "step=save_chunks: Cancelled: cancelled by operator (permanent: "),
-        (["FAILED"], "failed", "step=save_chunks: Failed: unexpected; "),
-    ],
-    ids=["completed", "crashed", "cancelled, then silent", "cancelled", "failed"],
-)
-def test_a_row_whose_run_has_ended_without_a_word_says_how(service, states, status, error):
-    user_id = service.new_user()
-    run_id = made(service, "RUNNING", user_id=str(user_id), storage_path=f"imports/{user_id}/x.zip")
-    service.patch(user_id, **processing(service, run_id, import_stage="save_chunks"))
-    for state in states:
-        becomes(service, run_id, state)
-    service.tick()
-    row = service.row(user_id)
-    assert row["full_pass_status"] == status
-    assert (row["full_pass_error"] or "").startswith(error or "")
-    assert row["full_pass_completed_at"] is not None
-
-
-def test_the_error_of_a_failed_run_is_read_from_its_state_with_its_permanence(service):
-    user_id = service.new_user()
-    run_id = made(service, "RUNNING", user_id=str(user_id), storage_path=f"imports/{user_id}/x.zip")
-    service.patch(user_id, **processing(service, run_id))
-    message = (
-        "Flow run encountered an exception: StepFailed: step=chunk_conversations: ExportError: the export is empty"
-    )
-    becomes(service, run_id, "FAILED", message)
-    service.tick()
-    row = service.row(user_id)
-    assert row["full_pass_error"] == (
-        "step=chunk_conversations: ExportError: the export is empty (permanent: not tried again by itself)"
-    )
-    assert row["full_pass_next_retry_at"] is None
-
-
-def test_a_row_of_a_run_that_prefect_does_not_know_is_set_right(service):
-    user_id = service.new_user()
-    service.patch(user_id, **processing(service, str(uuid4()), import_stage="extract_facts"))
-    service.tick()
-    assert service.row(user_id)["full_pass_error"].startswith("step=extract_facts: Crashed: ")
-
-
-def test_a_row_that_an_older_system_has_left_processing_is_set_right(service):
-    user_id = service.new_user(full_pass_status="processing")
-    service.tick()
-    row = service.row(user_id)
-    assert row["full_pass_status"] == "failed"
-    assert row["full_pass_error"].startswith("step=download_conversations: Crashed: ")
-    assert row["full_pass_error"].endswith(" (not tried again by itself: deliver the export again)")
-    assert row["full_pass_next_retry_at"] is None
-
-
-def test_a_row_of_a_run_that_lives_is_left_alone(service):
-    user_id = service.new_user()
-    run_id = made(service, "RUNNING", user_id=str(user_id), storage_path=f"imports/{user_id}/x.zip")
-    service.patch(user_id, **processing(service, run_id))
-    before = service.row(user_id)
-    service.tick()
-    assert service.row(user_id) == before
-    becomes(service, run_id, "CRASHED")
-
-
-def test_a_run_that_a_worker_took_and_never_began_is_made_again(service, stack):
-    user_id = service.new_user()
-    path = service.upload(user_id, simple_export("I like tea."))
-    stack.apply(FULL_PASS_START_MINUTES="0.2")
-    try:
-        run_id = made(service, "PENDING", user_id=str(user_id), storage_path=path)
-        assert service.ended(run_id)["state_type"] == "CRASHED"
-    finally:
-        stack.apply()
-    service.tick(most_starts=0)
-    assert service.row(user_id)["full_pass_run_id"] == run_id
-    service.due(user_id)
-    service.tick()
-    assert service.succeeded(user_id)["full_pass_attempts"] == 2
-
-
-def test_a_run_that_was_cancelled_before_it_began_is_not_retried_by_itself(service):
-    user_id = service.new_user()
-    run_id = made(service, "PENDING", user_id=str(user_id), storage_path=f"imports/{user_id}/x.zip")
-    becomes(service, run_id, "CANCELLED")
-    for _ in range(2):
-        service.tick()
-    row = service.row(user_id)
-    assert (row["full_pass_status"], row["full_pass_run_id"]) == ("failed", run_id)
-    assert "cancelled by operator (permanent: not tried again by itself)" in row["full_pass_error"]
-
-
 def test_a_second_run_that_ended_at_once_stays_without_consequence(service):
     fault(service, kind="hang", schema="ChunkFacts")
     user_id = service.new_user()
     path = service.upload(user_id, simple_export("I like tea."))
     run_id = service.trigger(user_id, path)
-    service.messages.get("/_control/wait", params={"schema": "ChunkFacts", "in_flight": 1}).raise_for_status()
+    service.asked(in_flight=1)
     other = service.start(user_id=str(user_id), storage_path=path)
     assert "NotOwner" in service.ended(other)["state"]["message"]
     service.cancel(run_id)
@@ -229,7 +90,7 @@ def test_a_run_that_has_lost_its_user_stops_in_the_middle_of_extraction(service)
     service.messages.put("/_control", json={"latency_seconds": 0.5}).raise_for_status()
     user_id = service.new_user()
     run_id = service.start(user_id=str(user_id), storage_path=service.upload(user_id, export_of(150)))
-    service.messages.get("/_control/wait", params={"schema": "ChunkFacts", "calls": 3}).raise_for_status()
+    service.asked(calls=3)
     claim = {"p_user_id": str(user_id), "p_run_id": str(uuid4()), "p_parameters": {}, "p_replaces": run_id}
     assert service.supabase.post("/rest/v1/rpc/full_pass_claim", json=claim).json()["claimed"]
     run = service.ended(run_id)
@@ -256,7 +117,7 @@ def test_slots_that_are_in_use_are_not_given_back(service):
     service.messages.put("/_control", json={"latency_seconds": 0.3}).raise_for_status()
     user_id = service.new_user()
     service.start(user_id=str(user_id), storage_path=service.upload(user_id, export_of(60)))
-    service.messages.get("/_control/wait", params={"schema": "ChunkFacts", "in_flight": 3}).raise_for_status()
+    service.asked(in_flight=3)
     service.tick()
     service.succeeded(user_id)
     assert service.messages.get("/_control").json()["in_flight"]["max_by_schema"]["ChunkFacts"] == 3
@@ -268,7 +129,7 @@ def test_a_tick_does_not_overtake_another(service):
     other = service.prefect.post(f"/deployments/{found['id']}/create_flow_run", json=running).json()["id"]
     with pytest.raises(CancelledRun, match="an earlier tick is at work"):
         service.tick()
-    becomes(service, other, "CRASHED")
+    service.becomes(other, "CRASHED")
     service.tick()
 
 

@@ -19,6 +19,9 @@ ROOT = Path(__file__).resolve().parents[3]
 DATA = ROOT / "tests" / "data"
 
 
+pytestmark = pytest.mark.xdist_group("sample export")
+
+
 @pytest.fixture(scope="module")
 def conversations():
     return list(sample.generate())

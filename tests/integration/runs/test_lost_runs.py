@@ -1,0 +1,152 @@
+"""Runs that have ended without a word, and the rows that they have left."""
+
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import pytest
+
+from deployments.local.stack import Stack
+from tests.integration.service import FullPassService, Json, simple_export
+
+pytestmark = pytest.mark.xdist_group("lost runs")
+
+
+def made(service: FullPassService, state: str, **parameters: object) -> str:
+    """A run of the deployment that is in a state though no process has ever worked on it; returns its id."""
+    found = service.prefect.get("/deployments/name/full-pass/full-pass").json()
+    body = {"parameters": parameters, "state": {"type": state}}
+    run = service.prefect.post(f"/deployments/{found['id']}/create_flow_run", json=body).raise_for_status()
+    return str(run.json()["id"])
+
+
+def processing(service: FullPassService, run_id: str, **columns: object) -> Json:
+    """A user whose row says that this run has it."""
+    return {"full_pass_status": "processing", "full_pass_run_id": run_id, "full_pass_attempts": 1, **columns}
+
+
+@pytest.fixture(scope="module")
+def lost(stack: Stack) -> Iterator[dict[str, tuple[UUID, str]]]:
+    """(user, run id) of a run that is killed with its worker, and of one that a worker took and never began.
+
+    Their silence tells after half a minute. Meanwhile the other tests of this module run, which start no process.
+    """
+    with FullPassService(stack) as service:
+        stack.apply(FULL_PASS_SILENT_SECONDS="35", FULL_PASS_START_MINUTES="0.2")
+        service.messages.put("/_control", json={"faults": [{"kind": "hang", "schema": "ChunkFacts"}]})
+        user_id = service.new_user()
+        run_id = service.trigger(user_id, service.upload(user_id, simple_export("I like tea.")))
+        service.asked(in_flight=1)
+        stack.services["worker"].kill()
+        service.kill_run(run_id)
+        stack.start_worker()
+        other = service.new_user()
+        path = service.upload(other, simple_export("I like tea."))
+        never_begun = made(service, "PENDING", user_id=str(other), storage_path=path)
+        yield {"killed": (user_id, run_id), "never begun": (other, never_begun)}
+
+
+@pytest.fixture(scope="module")
+def noticed(stack: Stack, lost: dict[str, tuple[UUID, str]]) -> dict[str, tuple[UUID, str]]:
+    """The same when the server has ended both runs; after that, runs have their usual time again."""
+    with FullPassService(stack) as service:
+        states = [service.ended(run_id)["state_type"] for _, run_id in lost.values()]
+        stack.apply()
+    assert states == ["CRASHED", "CRASHED"]
+    return lost
+
+
+@pytest.mark.usefixtures("lost")
+@pytest.mark.parametrize(
+    ("states", "status", "error"),
+    [
+        (["COMPLETED"], "complete", None),
+        (["CRASHED"], "failed", "step=save_chunks: Crashed: "),
+        (["CANCELLING", "CRASHED"], "failed", "step=save_chunks: Cancelled: cancelled by operator (permanent: "),
+        (["CANCELLED"], "failed", "step=save_chunks: Cancelled: cancelled by operator (permanent: "),
+        (["FAILED"], "failed", "step=save_chunks: Failed: unexpected; "),
+    ],
+    ids=["completed", "crashed", "cancelled, then silent", "cancelled", "failed"],
+)
+def test_a_row_whose_run_has_ended_without_a_word_says_how(service, states, status, error):
+    user_id = service.new_user()
+    run_id = made(service, "RUNNING", user_id=str(user_id), storage_path=f"imports/{user_id}/x.zip")
+    service.patch(user_id, **processing(service, run_id, import_stage="save_chunks"))
+    for state in states:
+        service.becomes(run_id, state)
+    service.tick()
+    row = service.row(user_id)
+    assert row["full_pass_status"] == status
+    assert (row["full_pass_error"] or "").startswith(error or "")
+    assert row["full_pass_completed_at"] is not None
+
+
+def test_the_error_of_a_failed_run_is_read_from_its_state_with_its_permanence(service):
+    user_id = service.new_user()
+    run_id = made(service, "RUNNING", user_id=str(user_id), storage_path=f"imports/{user_id}/x.zip")
+    service.patch(user_id, **processing(service, run_id))
+    message = (
+        "Flow run encountered an exception: StepFailed: step=chunk_conversations: ExportError: the export is empty"
+    )
+    service.becomes(run_id, "FAILED", message)
+    service.tick()
+    row = service.row(user_id)
+    assert row["full_pass_error"] == (
+        "step=chunk_conversations: ExportError: the export is empty (permanent: not tried again by itself)"
+    )
+    assert row["full_pass_next_retry_at"] is None
+
+
+def test_a_row_of_a_run_that_prefect_does_not_know_is_set_right(service):
+    user_id = service.new_user()
+    service.patch(user_id, **processing(service, str(uuid4()), import_stage="extract_facts"))
+    service.tick()
+    assert service.row(user_id)["full_pass_error"].startswith("step=extract_facts: Crashed: ")
+
+
+def test_a_row_that_an_older_system_has_left_processing_is_set_right(service):
+    user_id = service.new_user(full_pass_status="processing")
+    service.tick()
+    row = service.row(user_id)
+    assert row["full_pass_status"] == "failed"
+    assert row["full_pass_error"].startswith("step=download_conversations: Crashed: ")
+    assert row["full_pass_error"].endswith(" (not tried again by itself: deliver the export again)")
+    assert row["full_pass_next_retry_at"] is None
+
+
+def test_a_row_of_a_run_that_lives_is_left_alone(service):
+    user_id = service.new_user()
+    run_id = made(service, "RUNNING", user_id=str(user_id), storage_path=f"imports/{user_id}/x.zip")
+    service.patch(user_id, **processing(service, run_id))
+    before = service.row(user_id)
+    service.tick()
+    assert service.row(user_id) == before
+    service.becomes(run_id, "CRASHED")
+
+
+def test_a_run_that_was_cancelled_before_it_began_is_not_retried_by_itself(service):
+    user_id = service.new_user()
+    run_id = made(service, "PENDING", user_id=str(user_id), storage_path=f"imports/{user_id}/x.zip")
+    service.becomes(run_id, "CANCELLED")
+    for _ in range(2):
+        service.tick()
+    row = service.row(user_id)
+    assert (row["full_pass_status"], row["full_pass_run_id"]) == ("failed", run_id)
+    assert "cancelled by operator (permanent: not tried again by itself)" in row["full_pass_error"]
+
+
+def test_a_machine_that_is_gone_is_noticed_by_its_silence(service, noticed):
+    user_id, _ = noticed["killed"]
+    service.tick()
+    row = service.row(user_id)
+    assert row["full_pass_error"].startswith("step=extract_facts: Crashed: the process of the flow run ended")
+    assert service.retry(user_id).status_code == 202
+    assert service.succeeded(user_id)["full_pass_attempts"] == 2
+
+
+def test_a_run_that_a_worker_took_and_never_began_is_made_again(service, noticed):
+    user_id, run_id = noticed["never begun"]
+    service.tick(most_starts=0)
+    assert service.row(user_id)["full_pass_run_id"] == run_id
+    service.due(user_id)
+    service.tick()
+    assert service.succeeded(user_id)["full_pass_attempts"] == 2
