@@ -50,7 +50,7 @@ def command(state: Path) -> Iterator[Callable[..., Process]]:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            preexec_fn=lambda: [signal.signal(each, signal.SIG_IGN) for each in ignoring],
+            preexec_fn=lambda: _ignore_only(ignoring),
         )
         started.append(process)
         return process
@@ -60,6 +60,12 @@ def command(state: Path) -> Iterator[Callable[..., Process]]:
         process.kill()
         process.communicate()
     assert still_alive(state) == []
+
+
+def _ignore_only(signals: tuple[signal.Signals, ...]) -> None:
+    """Whatever the tests themselves were started with: nohup, for one, ignores SIGHUP."""
+    for each in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN if each in signals else signal.SIG_DFL)
 
 
 def write(path: Path, value: object) -> Path:
