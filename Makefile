@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 COMPILE = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \
   --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade-package $(UPGRADE))
+COG = $(BIN)/python -m cogapp --verbosity=1 -P
 
-.PHONY: help run up test unit check hooks lock bench-read bench-extract faults sample clean
+.PHONY: help run up test unit check docs hooks lock bench-read bench-extract faults sample clean
 
 ## help: this list
 help:
@@ -28,12 +29,18 @@ test: check
 unit: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/unit
 
-## check: style, types and which module may import which
+## check: style, types, which module may import which, and whether the documents show what the code says
 check: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
+	$(COG) --check --diff --check-fail-msg="run: make docs" @tests/docs/cogged.txt
+
+## docs: write into the documents what they show of the code (RUN=1: run the sample first, and record what it prints)
+docs: $(VENV)/.installed
+	$(if $(RUN),$(BIN)/python -m tests.docs.sample_run)
+	$(COG) -r @tests/docs/cogged.txt
 
 ## hooks: check before each commit, and run the unit tests before each push
 hooks: $(VENV)/.installed

@@ -18,6 +18,8 @@ from flows.errors import SettingsError
 
 logger = logging.getLogger(__name__)
 
+#: Calls of step 4 at a time over all runs and workers, 1–50; anything else warns and means 3. Apply again after a
+#: change.
 DEFAULT_FACT_EXTRACTION_CONCURRENCY = 3
 MAX_FACT_EXTRACTION_CONCURRENCY = 50
 
@@ -64,9 +66,11 @@ def _explain(error: ValidationError) -> str:
 class StoreSettings(Environment):
     """Where the users' rows and exports are."""
 
+    #: The project's address (Supabase dashboard, Project settings, API).
     supabase_url: HttpUrl
+    #: Its `service_role` key, from the same page.
     supabase_service_key: Secret
-    #: Private bucket that the web app uploads exports to.
+    #: Private bucket that the web app uploads exports to; objects are `<user_id>/<file>`.
     storage_bucket: str = "imports"
     #: How long a request waits for a database or a storage that does not answer, until it has failed.
     supabase_patience_seconds: float = Field(default=150, ge=0)
@@ -75,19 +79,23 @@ class StoreSettings(Environment):
 class ModelSettings(Environment):
     """Which models answer, and where."""
 
+    #: Claude console, API keys.
     anthropic_api_key: Secret
+    #: Where the Messages API is; also a proxy, or a local model that speaks it with structured outputs.
     anthropic_base_url: HttpUrl = HttpUrl("https://api.anthropic.com")
+    #: Of step 4; `claude-haiku-4-5` is the one that the former system used.
     extraction_model: str = "claude-haiku-5-5"
+    #: Of steps 6, 7 and 9.
     memory_model: str = "claude-haiku-5-5"
     #: Seconds until a call without a whole answer counts as failed.
     model_timeout_seconds: float = Field(default=180, gt=0)
-    #: How long a call waits when the API turns it away with 429 or 529, until it has failed.
+    #: How long a call that the API turns away with 429 or 529 keeps trying, until it has failed.
     model_throttled_seconds: float = Field(default=1_800, ge=0)
     #: How often a call is repeated after 5xx, dropped connections and silence, with growing pauses.
     model_max_retries: int = Field(default=4, ge=0)
     #: How many such repetitions a whole run may make, beside one for each ten calls that were answered.
     model_retry_budget: int = Field(default=200, ge=0)
-    #: What a run may spend at most; None: whatever it needs.
+    #: What a run may spend at most; without it, whatever it needs.
     full_pass_budget_usd: float | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
@@ -106,34 +114,38 @@ class PassSettings(Environment):
 
     #: Parent of the folders in which runs keep their data while they work.
     spool_dir: Path = Path(tempfile.gettempdir()) / "soulprint-spool"
-    #: A conversation above this is skipped, and reported.
+    #: A conversation above it is skipped, and reported.
     export_max_conversation_mb: int = Field(default=64, ge=1)
-    #: What a zip may hold, and how much more than its size: larger ones are taken for bombs.
+    #: A zip that holds more is taken for a bomb.
     export_max_uncompressed_gb: int = Field(default=20, ge=1)
+    #: So is one that holds so many times its size, beyond 100 MB.
     export_max_compression_ratio: int = Field(default=200, ge=2)
-    #: direct: one call after the other for each slot; batch: Message Batches, at half the price, within 24 hours.
+    #: `direct`: one call after the other for each slot; `batch`: Message Batches, at half the price, within 24 hours.
     extraction_mode: Literal["direct", "batch"] = "direct"
-    #: Small chunks go into one call together up to so many tokens.
+    #: Small chunks go into one call together up to so many tokens; 1: each has its own.
     extraction_pack_tokens: int = Field(default=2_000, ge=1)
-    #: How long an extraction task run holds its slot, making one call after the other.
+    #: How long an extraction task run keeps its slot, unless other runs want their share.
     extraction_turn_seconds: float = Field(default=300, gt=0)
-    #: Share of chunks without an answer above which the run fails, so that the next one asks for just those.
+    #: Share of chunks without an answer above which the run fails, so that the next one asks about just those.
     extraction_max_failed_percent: float = Field(default=2, ge=0, le=100)
     #: How often a message batch is asked whether it has ended.
     extraction_batch_poll_seconds: float = Field(default=60, gt=0)
-    #: Tokens of facts above which hierarchical_reduce shortens them.
+    #: Tokens of facts above which step 6 shortens them.
     facts_token_limit: int = Field(default=200_000, ge=1_000)
+    #: Attempts of a user until only a person can start the next one.
     full_pass_max_attempts: int = Field(default=5, ge=1)
-    #: Wait before the first retry of a failed user; doubles with each further one.
+    #: Wait before the second attempt of a failed user; doubles with each further one.
     full_pass_retry_minutes: float = Field(default=10, gt=0)
-    #: How long a run's own hooks have to write how it has ended, before retry-failed does.
+    #: How long a run's own hooks have to write how it has ended, before `retry-failed` does.
     full_pass_hook_seconds: float = Field(default=15, ge=0)
 
 
 class WebhookSettings(Environment):
     """What the webhook receiver needs beside the store."""
 
+    #: The bearer key that the web app sends: `openssl rand -hex 32`.
     webhook_key: Secret
+    #: What the receiver starts.
     full_pass_deployment: str = "full-pass/full-pass"
     storage_bucket: str = "imports"
 
@@ -141,9 +153,10 @@ class WebhookSettings(Environment):
 class ApplySettings(Environment):
     """What is set on the Prefect server when the deployment is applied."""
 
-    #: After how long without a heartbeat a run counts as lost; heartbeats come every 30 seconds.
+    #: After how long without a heartbeat a run counts as lost; one comes every 30 seconds. Apply again after a change.
     full_pass_silent_seconds: float = Field(default=90, ge=35)
-    #: How long a worker may have a run without having begun it, until the run counts as lost.
+    #: How long a worker may have a run without having begun it, until the run counts as lost. Apply again after a
+    #: change.
     full_pass_start_minutes: float = Field(default=10, ge=0.2)
 
 

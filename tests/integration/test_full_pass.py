@@ -12,6 +12,7 @@ import pytest
 from flows.records import Step
 from flows.steps import STARTS_AT_PERCENT
 from tests import sample
+from tests.docs import sample_run as documented
 from tests.integration.service import FullPassService, export_of, simple_export
 
 SAMPLE = Path(__file__).resolve().parents[1] / "data" / "sample_export.zip"
@@ -100,6 +101,12 @@ def test_the_log_shows_each_step_begin_and_end_and_nothing_the_person_said(servi
     assert [fact.text for fact in sample.planted_facts() if fact.text in log] == []
     worker = service.stack.services["worker"].log.read_text()
     assert f"[FullPass] user_id={user_id} step=v2_regeneration status=completed" in worker
+
+
+@pytest.mark.xdist_group("sample run")
+def test_the_readme_shows_what_a_run_of_the_sample_prints(service, sample_run):
+    _, run_id, _ = sample_run
+    assert documented.logged(service.log(run_id)) == documented.recorded(), "make docs RUN=1"
 
 
 @pytest.mark.xdist_group("sample run")
