@@ -20,6 +20,7 @@ import psutil
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from deployments import apply
 from deployments.local.demo import BUCKET
 from deployments.local.stack import Stack
 from deployments.local.supabase import keys
@@ -137,6 +138,11 @@ class FullPassService:
         with self._environment(settings):
             run: Any = retry_failed(most_starts=most_starts)
             return dict(asyncio.run(run))
+
+    def prepare_server(self, **settings: str) -> None:
+        """What `python -m deployments.apply` does first, in this process: limits and automations, not deployments."""
+        with self._environment(settings):
+            asyncio.run(apply.prepare_server())
 
     @contextlib.contextmanager
     def _environment(self, settings: dict[str, str]) -> Iterator[None]:

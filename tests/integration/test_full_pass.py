@@ -365,10 +365,13 @@ def test_the_scheduled_flow_starts_the_next_try_of_a_failed_user_once(service):
     service.due(user_id)
     for _ in range(2):
         service.retry_failed()
-    runs = service.prefect.post(
-        "/flow_runs/filter", json={"flow_runs": {"name": {"any_": [f"full-pass-{user_id}"]}}, "sort": "START_TIME_ASC"}
-    ).json()
-    retry = next(run["id"] for run in runs if run["id"] != failed["full_pass_run_id"])
+    named = {"flow_runs": {"name": {"any_": [f"full-pass-{user_id}"]}}, "sort": "START_TIME_ASC"}
+
+    def retries():
+        runs = service.prefect.post("/flow_runs/filter", json=named).json()
+        return [run["id"] for run in runs if run["id"] != failed["full_pass_run_id"]]
+
+    (retry,) = service.wait(retries, bool)  # a run has its name when it has begun
     service.ended(retry)
     row = service.settled(user_id, retry)
     assert (row["full_pass_status"], row["full_pass_attempts"]) == ("complete", 2)

@@ -1,10 +1,20 @@
 """Applying the deployment, as an operator does after changing a setting."""
 
+from collections.abc import Iterator
+
 import pytest
 
-from tests.integration.service import export_of
+from tests.integration.service import FullPassService, export_of
 
 
+@pytest.fixture
+def usual_afterwards(service: FullPassService) -> Iterator[None]:
+    """Other tests find what they expect of the server."""
+    yield
+    service.prepare_server()
+
+
+@pytest.mark.usefixtures("usual_afterwards")
 def test_a_changed_limit_holds_for_a_run_that_is_under_way(service, stack):
     service.messages.put("/_control", json={"latency_seconds": 2}).raise_for_status()
     user_id = service.new_user()
@@ -17,9 +27,10 @@ def test_a_changed_limit_holds_for_a_run_that_is_under_way(service, stack):
     assert service.messages.get("/_control").json()["in_flight"]["max"] == 7
 
 
+@pytest.mark.usefixtures("usual_afterwards")
 @pytest.mark.parametrize(("given", "limit"), [("50", 50), ("51", 3)])
-def test_the_tags_limit_follows_the_setting_when_the_deployment_is_applied_again(service, stack, given, limit):
-    stack.apply(FACT_EXTRACTION_CONCURRENCY=given)
+def test_the_tags_limit_follows_the_setting_when_the_deployment_is_applied_again(service, given, limit):
+    service.prepare_server(FACT_EXTRACTION_CONCURRENCY=given)
     found = service.prefect.get("/concurrency_limits/tag/extraction").raise_for_status().json()
     assert found["concurrency_limit"] == limit
 
@@ -34,6 +45,7 @@ def test_the_deployments_and_the_schedule_are_on_the_server(service):
         assert int(deployment["job_variables"]["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]) == 30
 
 
+@pytest.mark.usefixtures("usual_afterwards")
 def test_what_is_applied_again_follows_its_settings(service, stack):
     for seconds in (120, 40):
         stack.apply(FULL_PASS_SILENT_SECONDS=str(seconds))

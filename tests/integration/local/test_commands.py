@@ -68,6 +68,13 @@ def _ignore_only(signals: tuple[signal.Signals, ...]) -> None:
         signal.signal(each, signal.SIG_IGN if each in signals else signal.SIG_DFL)
 
 
+def executes(process: psutil.Process, run_id: str) -> bool:
+    try:
+        return bool(process.environ().get("PREFECT__FLOW_RUN_ID") == run_id)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def write(path: Path, value: object) -> Path:
     path.write_text(json.dumps(value))
     return path
@@ -174,7 +181,7 @@ def test_the_stack_ends_when_the_command_is_killed_while_a_run_is_under_way(comm
     up = command("up", write(tmp_path / "mine.json", simple_export("I like tea.")), ignoring=BACKGROUND)
     (curl,) = re.findall(r"^curl .*$", read_until(up, r"^Ctrl-C"), re.MULTILINE)
     run = said_to_curl(curl)["flow_run_id"]
-    while not any(process.environ().get("PREFECT__FLOW_RUN_ID") == run for process in processes_of(state)):
+    while not any(executes(process, run) for process in processes_of(state)):
         assert up.poll() is None
     up.kill()
     assert still_alive(state) == []

@@ -31,7 +31,7 @@ def lost(stack: Stack) -> Iterator[dict[str, tuple[UUID, str]]]:
     Their silence tells after half a minute. Meanwhile the other tests of this module run, which start no process.
     """
     with FullPassService(stack) as service:
-        stack.apply(FULL_PASS_SILENT_SECONDS="35", FULL_PASS_START_MINUTES="0.2")
+        service.prepare_server(FULL_PASS_SILENT_SECONDS="35", FULL_PASS_START_MINUTES="0.2")
         service.messages.put("/_control", json={"faults": [{"kind": "hang", "schema": "ChunkFacts"}]})
         user_id = service.new_user()
         run_id = service.trigger(user_id, service.upload(user_id, simple_export("I like tea.")))
@@ -50,7 +50,7 @@ def noticed(stack: Stack, lost: dict[str, tuple[UUID, str]]) -> dict[str, tuple[
     """The same when the server has ended both runs; after that, runs have their usual time again."""
     with FullPassService(stack) as service:
         states = [service.ended(run_id)["state_type"] for _, run_id in lost.values()]
-        stack.apply()
+        service.prepare_server()
     assert states == ["CRASHED", "CRASHED"]
     return lost
 
