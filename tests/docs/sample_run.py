@@ -18,7 +18,7 @@ RECORDED = ROOT / "tests" / "data" / "sample_run.txt"
 
 Figures = dict[str, dict[str, str]]
 
-_PRINTED = re.compile(r"✓ \d (?P<step>\w+) +[\d.]+ s(?P<figures>.*)")
+_PRINTED = re.compile(r"✓ \d+ (?P<step>\w+) +[\d.]+ s(?P<figures>.*)")
 _LOGGED = re.compile(r"\[FullPass\] user_id=\S+ step=(?P<step>\w+) status=completed seconds=\S+(?P<figures>.*)")
 #: Beside the seconds: each prompt bears random digits, which are more or fewer tokens.
 _UNSTEADY = {"input_tokens", "cost"}
@@ -65,7 +65,7 @@ def _steady(pairs: Iterable[list[str]]) -> dict[str, str]:
 
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="soulprint-docs-") as state:
-        environment = {**clean_environment(), "SOULPRINT_STATE": state, "COLUMNS": "1000", "PYTHONUTF8": "1"}
+        environment = {**clean_environment(), "SOULPRINT_STATE": state, "COLUMNS": "300", "PYTHONUTF8": "1"}
         command = [sys.executable, "-m", "deployments.local", "run"]
         run = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8", check=False)
     lines = [line.rstrip() for line in run.stdout.splitlines()]

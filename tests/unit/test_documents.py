@@ -44,7 +44,7 @@ def test_the_readme_is_short():
 
 
 def test_the_readme_has_each_step_in_its_place():
-    rows = re.findall(r"^\| (\d) \| `(\w+)` \|", prose(ROOT / "README.md"), re.MULTILINE)
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", prose(ROOT / "README.md"), re.MULTILINE)
     assert rows == [(str(number), step) for number, step in enumerate(Step, start=1)], "README.md, The nine steps"
 
 
