@@ -233,6 +233,8 @@ class Stack:
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             # How often the server looks whether a run has been silent for too long; the default is 5 s.
             "PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY": "00:00:01",
+            # With the default of 5, most requests of a run open a connection of their own, which costs more than they.
+            "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "20",
             # Leases in memory, the default, are lost with the server, and their slots with them.
             "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
             # A task run that waits for a slot of the tag asks again this often; the default of 30 s leaves slots idle.

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from unittest.mock import patch
@@ -29,7 +30,7 @@ from flows.retry_failed import retry_failed
 
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 _WAIT_SECONDS = 300  # only what is broken takes so long, also on a busy machine
-_POLL_SECONDS = 0.1
+_POLL_SECONDS = 0.2
 
 Json = dict[str, Any]
 Found = TypeVar("Found")
@@ -132,6 +133,14 @@ class FullPassService:
             run: Any = full_pass(user_id, storage_path, return_state=True)
             state = asyncio.run(run)
         return str(state.state_details.flow_run_id)
+
+    @contextlib.contextmanager
+    def running_here(self, user_id: UUID, storage_path: str) -> Iterator[Future[str]]:
+        """The same beside the test; at the end it has ended, and its flow run's id is the result."""
+        with ThreadPoolExecutor(1) as thread:
+            run = thread.submit(self.run_here, user_id, storage_path)
+            yield run
+            run.result()
 
     def tick(self, most_starts: int = 20, **settings: str) -> dict[str, int]:
         """The scheduled flow in this process, from start to end; returns what it returns."""

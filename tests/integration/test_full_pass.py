@@ -191,10 +191,11 @@ def test_when_the_model_dies_during_v2_the_run_completes_with_memory(service, st
     fault = {"kind": "hang", "schema": "ProfileSections"}
     service.messages.put("/_control", json={"faults": [fault]}).raise_for_status()
     user_id = service.new_user()
-    run_id = service.trigger(user_id, service.upload(user_id, simple_export("I like tea.")))
-    service.asked(in_flight=1, schema="ProfileSections")
-    stack.services["messages"].kill()
     try:
+        with service.running_here(user_id, service.upload(user_id, simple_export("I like tea."))) as running:
+            service.asked(in_flight=1, schema="ProfileSections")
+            stack.services["messages"].kill()
+        run_id = running.result()
         assert service.ended(run_id)["state_type"] == "COMPLETED"
         row = service.settled(user_id, run_id)
         assert row["full_pass_status"] == "complete"
@@ -342,8 +343,7 @@ def test_a_killed_process_is_a_failed_pass_that_will_be_retried(service, stack, 
 def test_a_second_run_for_the_same_user_ends_at_once_and_changes_nothing(service, hanging_run):
     user_id, run_id = hanging_run
     before = service.row(user_id)
-    other = service.start(user_id=str(user_id), storage_path=f"imports/{user_id}/other.zip")
-    run = service.ended(other)
+    run = service.ended(service.run_here(user_id, f"imports/{user_id}/other.zip"))
     assert run["state_type"] == "FAILED"
     assert f"NotOwner: flow run {run_id} has this user" in run["state"]["message"]
     assert service.row(user_id) == before

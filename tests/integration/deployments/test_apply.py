@@ -18,12 +18,12 @@ def usual_afterwards(service: FullPassService) -> Iterator[None]:
 def test_a_changed_limit_holds_for_a_run_that_is_under_way(service, stack):
     service.messages.put("/_control", json={"latency_seconds": 2}).raise_for_status()
     user_id = service.new_user()
-    run_id = service.trigger(user_id, service.upload(user_id, export_of(150)))
-    service.asked(in_flight=3)
-    stack.apply(FACT_EXTRACTION_CONCURRENCY="7")
-    service.asked(in_flight=7)
-    service.messages.put("/_control", json={}).raise_for_status()
-    service.ended(run_id)
+    with service.running_here(user_id, service.upload(user_id, export_of(150))):
+        service.asked(in_flight=3)
+        stack.apply(FACT_EXTRACTION_CONCURRENCY="7")
+        service.asked(in_flight=7)
+        service.messages.put("/_control", json={}).raise_for_status()
+    service.succeeded(user_id)
     assert service.messages.get("/_control").json()["in_flight"]["max"] == 7
 
 

@@ -78,7 +78,7 @@ def test_a_second_run_that_ended_at_once_stays_without_consequence(service):
     path = service.upload(user_id, simple_export("I like tea."))
     run_id = service.trigger(user_id, path)
     service.asked(in_flight=1)
-    other = service.start(user_id=str(user_id), storage_path=path)
+    other = service.run_here(user_id, path)
     assert "NotOwner" in service.ended(other)["state"]["message"]
     service.cancel(run_id)
     before = service.settled(user_id, run_id)
@@ -89,10 +89,12 @@ def test_a_second_run_that_ended_at_once_stays_without_consequence(service):
 def test_a_run_that_has_lost_its_user_stops_in_the_middle_of_extraction(service):
     service.messages.put("/_control", json={"latency_seconds": 0.5}).raise_for_status()
     user_id = service.new_user()
-    run_id = service.start(user_id=str(user_id), storage_path=service.upload(user_id, export_of(150)))
-    service.asked(calls=3)
-    claim = {"p_user_id": str(user_id), "p_run_id": str(uuid4()), "p_parameters": {}, "p_replaces": run_id}
-    assert service.supabase.post("/rest/v1/rpc/full_pass_claim", json=claim).json()["claimed"]
+    with service.running_here(user_id, service.upload(user_id, export_of(150))) as running:
+        service.asked(calls=3)
+        run_id = service.row(user_id)["full_pass_run_id"]
+        claim = {"p_user_id": str(user_id), "p_run_id": str(uuid4()), "p_parameters": {}, "p_replaces": run_id}
+        assert service.supabase.post("/rest/v1/rpc/full_pass_claim", json=claim).json()["claimed"]
+    assert running.result() == run_id
     run = service.ended(run_id)
     assert "step=extract_facts: NotOwner: " in run["state"]["message"]
     assert service.calls() < 60
@@ -104,10 +106,10 @@ def test_slots_that_nobody_has_any_more_are_given_back(service):
     taken = {"names": ["tag:extraction"], "slots": 3}
     service.prefect.post("/v2/concurrency_limits/increment", json=taken).raise_for_status()
     user_id = service.new_user()
-    service.start(user_id=str(user_id), storage_path=service.upload(user_id, simple_export("I like tea.")))
-    service.wait(lambda: service.row(user_id), lambda row: row["import_stage"] == "extract_facts")
-    assert service.calls() == 0
-    service.tick()
+    with service.running_here(user_id, service.upload(user_id, simple_export("I like tea."))):
+        service.wait(lambda: service.row(user_id), lambda row: row["import_stage"] == "extract_facts")
+        assert service.calls() == 0
+        service.tick()
     service.succeeded(user_id)
     limit = service.prefect.get("/v2/concurrency_limits/tag:extraction").json()
     assert limit["active_slots"] == 0
@@ -116,9 +118,9 @@ def test_slots_that_nobody_has_any_more_are_given_back(service):
 def test_slots_that_are_in_use_are_not_given_back(service):
     service.messages.put("/_control", json={"latency_seconds": 0.3}).raise_for_status()
     user_id = service.new_user()
-    service.start(user_id=str(user_id), storage_path=service.upload(user_id, export_of(60)))
-    service.asked(in_flight=3)
-    service.tick()
+    with service.running_here(user_id, service.upload(user_id, export_of(60))):
+        service.asked(in_flight=3)
+        service.tick()
     service.succeeded(user_id)
     assert service.messages.get("/_control").json()["in_flight"]["max_by_schema"]["ChunkFacts"] == 3
 
