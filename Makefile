@@ -70,7 +70,7 @@ sample: $(VENV)/.installed
 
 ## clean: remove the virtual environment and the state of the embedded stack
 clean:
-	rm -rf $(VENV) .soulprint .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .soulprint .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 
 # --no-deps: the list is complete, and of a pin like that of sqlalchemy[asyncio] pip before 23.3 makes nothing.
 $(VENV)/.installed: requirements.txt tests/requirements.txt
