@@ -28,7 +28,6 @@ class FakePrefect:
         self.flow_runs: list[FlowRun] = []
         self.task_runs: list[TaskRun] = []
         self.earlier_states: dict[UUID, list[State[Any]]] = {}
-        self.largest_page = 200
 
     # What a test puts in
 
@@ -78,7 +77,7 @@ class FakePrefect:
     ) -> list[FlowRun]:
         assert limit <= 200
         found = [run for run in self.flow_runs if _flow_run_matches(run, flow_run_filter)]
-        return found[offset : offset + min(limit, self.largest_page)]
+        return found[offset : offset + limit]
 
     async def read_flow_run_states(self, flow_run_id: UUID) -> list[State[Any]]:
         return self.earlier_states.get(flow_run_id, [])
