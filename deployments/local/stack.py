@@ -212,7 +212,8 @@ class Stack:
             "PYTHONUNBUFFERED": "1",
             "PREFECT_HOME": str(self.state / "prefect"),
             "PREFECT_API_URL": self.prefect_api,
-            "PREFECT_WORKER_QUERY_SECONDS": "0.5",
+            # How long a run waits until a worker takes it, at most. Asking twice a second takes a fifth of a core.
+            "PREFECT_WORKER_QUERY_SECONDS": "2",
             "PREFECT_LOGGING_HANDLERS_CONSOLE_STREAM": "ext://sys.stdout",
             "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.5",
             "SPOOL_DIR": str(self.state / "spool"),

@@ -1,4 +1,4 @@
-"""Applying the deployment, as an operator does after changing a setting."""
+"""Applying the deployment after a changed setting. As a command, every start of a stack does it."""
 
 from collections.abc import Iterator
 
@@ -15,12 +15,12 @@ def usual_afterwards(service: FullPassService) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("usual_afterwards")
-def test_a_changed_limit_holds_for_a_run_that_is_under_way(service, stack):
+def test_a_changed_limit_holds_for_a_run_that_is_under_way(service):
     service.messages.put("/_control", json={"latency_seconds": 2}).raise_for_status()
     user_id = service.new_user()
     with service.running_here(user_id, service.upload(user_id, export_of(150))):
         service.asked(in_flight=3)
-        stack.apply(FACT_EXTRACTION_CONCURRENCY="7")
+        service.prepare_server(FACT_EXTRACTION_CONCURRENCY="7")
         service.asked(in_flight=7)
         service.messages.put("/_control", json={}).raise_for_status()
     service.succeeded(user_id)
@@ -46,9 +46,9 @@ def test_the_deployments_and_the_schedule_are_on_the_server(service):
 
 
 @pytest.mark.usefixtures("usual_afterwards")
-def test_what_is_applied_again_follows_its_settings(service, stack):
+def test_what_is_applied_again_follows_its_settings(service):
     for seconds in (120, 40):
-        stack.apply(FULL_PASS_SILENT_SECONDS=str(seconds))
+        service.prepare_server(FULL_PASS_SILENT_SECONDS=str(seconds))
         named = {"automations": {"name": {"any_": ["full-pass-crash-silent-runs"]}}}
         (automation,) = service.prefect.post("/automations/filter", json=named).raise_for_status().json()
         assert automation["enabled"]

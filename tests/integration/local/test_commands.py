@@ -147,15 +147,6 @@ def test_a_run_ends_with_memory_and_leaves_no_process_and_no_port(command, state
     assert processes_of(state) == []
 
 
-def test_a_second_run_that_fails_says_why_and_exits_with_1(command, state, tmp_path):
-    process = command("run", write(tmp_path / "other.json", {"not": "an export"}))
-    output, _ = process.communicate(timeout=_SECONDS)
-    assert process.returncode == 1, output
-    assert "step=chunk_conversations: ExportError: " in output
-    assert "Traceback" not in output
-    assert processes_of(state) == []
-
-
 def test_up_shows_a_curl_line_that_works_and_ctrl_c_ends_everything(command, state, tmp_path):
     export = write(tmp_path / "mine.json", simple_export("I like tea."))
     up = command("up", export, ignoring=BACKGROUND)
