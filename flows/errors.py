@@ -8,11 +8,13 @@
     ├── StoreError          Supabase refused or could not be reached
     ├── SpoolError          there is no room on local disk for the run's data
     └── ModelError          the model call gave nothing that can be used
-        ├── ModelRefusedAccess   key, permission, credit, model name or parameters
+        ├── ModelRefusedAccess   key, permission, model name
+        ├── SpendLimitReached    the account may not spend more, for now
         ├── BudgetReached        the run may not spend more
         ├── OutOfRetries         so much has failed that the run gives up for now
         ├── IncompleteExtraction too many chunks have no facts
         ├── NotReduced           the facts do not get fewer
+        ├── RequestRejected      a request that the API takes for wrong
         ├── PromptTooLong        more than the model takes
         └── InvalidReply         the reply is not what was asked for
             ├── CutOff           it was longer than it might be
@@ -27,6 +29,7 @@ import errno
 import re
 import traceback
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import singledispatch
 from typing import NamedTuple
 
@@ -36,6 +39,7 @@ from flows.records import Step
 
 MAX_ERROR_LENGTH = 500  # characters of user_profiles.full_pass_error
 
+_RETRY_AT = "%Y-%m-%d %H:%M UTC"
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -44,6 +48,8 @@ class FullPassError(Exception):
 
     #: True when the same run would fail again until somebody changes something.
     permanent = False
+    #: When trying again can be of use, if that is known.
+    retry_at: datetime | None = None
 
 
 class SettingsError(FullPassError):
@@ -81,21 +87,36 @@ class SpoolError(FullPassError):
 class ModelError(FullPassError):
     """A model call gave nothing that can be used."""
 
+    #: True when it concerns all calls of the run, not just this one.
+    ends_run = False
+
 
 class ModelRefusedAccess(ModelError):
     """The Messages API turned the request down for a reason that a retry does not change."""
 
-    permanent = True
+    permanent = ends_run = True
+
+
+class SpendLimitReached(ModelError):
+    """The account may not spend more, whatever is asked, before `retry_at`."""
+
+    ends_run = True
+
+    def __init__(self, message: str, retry_at: datetime):
+        self.retry_at = retry_at
+        super().__init__(f"{message} (not before {retry_at:{_RETRY_AT}})")
 
 
 class BudgetReached(ModelError):
     """The run has spent FULL_PASS_BUDGET_USD, or would."""
 
-    permanent = True
+    permanent = ends_run = True
 
 
 class OutOfRetries(ModelError):
     """The run's retries are used up: the Messages API fails more than a run bears with."""
+
+    ends_run = True
 
 
 class IncompleteExtraction(ModelError):
@@ -106,6 +127,10 @@ class NotReduced(ModelError):
     """A round of reduction left nearly as many facts as there were; its replies are kept, so the next would too."""
 
     permanent = True
+
+
+class RequestRejected(ModelError):
+    """The Messages API takes the request for wrong; its own words say why."""
 
 
 class PromptTooLong(ModelError):
@@ -183,6 +208,7 @@ class ReportedError(NamedTuple):
     text: str  # for full_pass_error
     type: str
     permanent: bool
+    retry_at: datetime | None = None
 
 
 def reported(message: str | None) -> ReportedError:
@@ -192,12 +218,17 @@ def reported(message: str | None) -> ReportedError:
     """
     own = {error.__name__: error for error in _with_subclasses(FullPassError)}
     if step := re.search(r"StepFailed: (step=\w+: (\w+): .*)", message or "", re.DOTALL):
-        return ReportedError(step[1], step[2], step[2] in own and own[step[2]].permanent)
+        return ReportedError(step[1], step[2], step[2] in own and own[step[2]].permanent, _retry_at(step[1]))
     raised = re.search(r"exception: (\w+): (.*)", message or "", re.DOTALL)
     if raised and raised[1] in own:
         return ReportedError(f"{raised[1]}: {raised[2]}", raised[1], own[raised[1]].permanent)
     name = raised[1] if raised else "Failed"
     return ReportedError(f"{name}: unexpected; the flow run's log shows where", name, False)
+
+
+def _retry_at(text: str) -> datetime | None:
+    found = re.search(r"\(not before (\d{4}-\d\d-\d\d \d\d:\d\d UTC)\)", text)
+    return datetime.strptime(found[1], _RETRY_AT).replace(tzinfo=UTC) if found else None
 
 
 def _with_subclasses(kind: type[FullPassError]) -> Iterator[type[FullPassError]]:

@@ -13,8 +13,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, HttpUrl, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from flows import prices
+from flows import models
 from flows.errors import SettingsError
+from flows.models import Thinking
+from flows.records import Step
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +89,11 @@ class ModelSettings(Environment):
     extraction_model: str = "claude-haiku-5-5"
     #: Of steps 6, 7 and 9.
     memory_model: str = "claude-haiku-5-5"
-    #: Seconds until a call without a whole answer counts as failed.
+    #: How much step 4 lets the model think before it answers: `off`, or with `low`, `medium` or `high` effort.
+    extraction_thinking: Thinking = "off"
+    #: The same for steps 6, 7 and 9, which ask few questions that need judgement.
+    memory_thinking: Thinking = "medium"
+    #: Seconds of silence after which a call counts as failed; one that goes on answering may take much longer.
     model_timeout_seconds: float = Field(default=180, gt=0)
     #: How long a call that the API turns away with 429 or 529 keeps trying, until it has failed.
     model_throttled_seconds: float = Field(default=1_800, ge=0)
@@ -100,13 +106,16 @@ class ModelSettings(Environment):
 
     @model_validator(mode="after")
     def _budget_can_be_kept(self) -> "ModelSettings":
-        unknown = {self.extraction_model, self.memory_model} - prices.PRICES.keys()
+        unknown = {model for model in (self.extraction_model, self.memory_model) if models.known(model).price is None}
         if self.full_pass_budget_usd is not None and unknown:
             raise ValueError(
-                f"FULL_PASS_BUDGET_USD cannot be kept, because flows/prices.py has no price of {min(unknown)}; "
+                f"FULL_PASS_BUDGET_USD cannot be kept, because flows/models.py has no price of {min(unknown)}; "
                 "add it there, or unset the budget"
             )
         return self
+
+    def thinking(self, step: Step) -> Thinking:
+        return self.extraction_thinking if step is Step.EXTRACT_FACTS else self.memory_thinking
 
 
 class PassSettings(Environment):

@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from flows import prices
+from flows import models
 from flows.errors import InvalidReply, Refused
 from flows.extraction import question
 from flows.extraction.packing import Pack
@@ -22,7 +22,7 @@ from flows.extraction.question import PROMPT_VERSION, ChunkFacts
 from flows.llm.client import current_model
 from flows.llm.messages import parsed, request
 from flows.records import ChunkOutcome, PendingBatch, Step
-from flows.settings import PassSettings
+from flows.settings import ModelSettings, PassSettings
 from flows.store.client import current_store
 
 SHARE_OF_PRICE = 0.5
@@ -69,7 +69,7 @@ async def _hand_in_all(pending: PendingChunks, asked_in_vain: set[bytes]) -> Non
     dollars = 0.0  # at least
     for portion in _portions(pending.packs(besides=under_way | asked_in_vain), pending.model):
         prompts = sum(question.prompt_tokens(pack) for pack, _ in portion.values())
-        least = prices.cost_of_calls(pending.model, calls=len(portion), prompt_tokens=prompts) or 0.0
+        least = models.estimated_cost(pending.model, calls=len(portion), prompt_tokens=prompts) or 0.0
         dollars += least * SHARE_OF_PRICE
         current_model().require_budget(dollars, "the next batch")
         await _hand_in(pending, portion)
@@ -85,7 +85,8 @@ def _portions(packs: Iterator[Pack], model: str) -> Iterator[Portion]:
             system=question.SYSTEM,
             content=question.content(pack),
             reply_type=ChunkFacts,
-            max_tokens=question.REPLY_TOKENS,
+            max_tokens=_max_tokens(model),
+            thinking=ModelSettings().extraction_thinking,
         )
         bytes_ = len(json.dumps(asked).encode())
         if portion and (size + bytes_ > _MOST_BYTES or len(portion) == _MOST_REQUESTS):
@@ -126,7 +127,7 @@ async def _collect(pending: PendingChunks, batch: PendingBatch) -> set[bytes]:
             continue
         current_model().usage.record(_STEP, pending.model, line.result.message.usage, SHARE_OF_PRICE)
         try:
-            reply = parsed(line.result.message, ChunkFacts, question.REPLY_TOKENS)
+            reply = parsed(line.result.message, ChunkFacts, _max_tokens(pending.model))
             outcomes += question.outcomes(chunk_keys, reply)
         except InvalidReply as error:
             if isinstance(error, Refused) and len(chunk_keys) == 1:
@@ -139,3 +140,7 @@ async def _collect(pending: PendingChunks, batch: PendingBatch) -> set[bytes]:
     if outcomes:
         await pending.save(outcomes)
     return in_vain
+
+
+def _max_tokens(model: str) -> int:
+    return models.max_tokens(model, ModelSettings().extraction_thinking, question.REPLY_TOKENS)

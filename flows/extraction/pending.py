@@ -4,13 +4,13 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 from uuid import UUID
 
-from flows import prices
+from flows import models
 from flows.extraction import packing, question
 from flows.extraction.packing import Pack
 from flows.extraction.question import PROMPT_VERSION
 from flows.llm.client import current_model
 from flows.records import ChunkOutcome, Step
-from flows.settings import PassSettings
+from flows.settings import ModelSettings, PassSettings
 from flows.steps import Progress, run_id
 from flows.store.client import current_store
 
@@ -55,11 +55,14 @@ class PendingChunks:
 
         Raises BudgetReached when the prompts alone would cost more than the run may spend.
         """
-        least, about = (
-            prices.cost_of_calls(
-                self.model, calls=self.call_count, prompt_tokens=self._prompt_tokens, reply_share=reply_share
-            )
-            for reply_share in (0, _EXPECTED_REPLY)
+        calls, prompts = self.call_count, self._prompt_tokens
+        least = models.estimated_cost(self.model, calls=calls, prompt_tokens=prompts)
+        about = models.estimated_cost(
+            self.model,
+            calls=calls,
+            prompt_tokens=prompts,
+            reply_share=_EXPECTED_REPLY,
+            thinking=ModelSettings().extraction_thinking,
         )
         if least is None or about is None:
             return None

@@ -5,7 +5,16 @@ import json
 
 from pydantic import BaseModel, Field
 
-from flows.errors import CutOff, FullPassError, InvalidReply, ModelError, OutOfRetries, PromptTooLong, Refused, describe
+from flows.errors import (
+    CutOff,
+    FullPassError,
+    InvalidReply,
+    ModelError,
+    PromptTooLong,
+    Refused,
+    RequestRejected,
+    describe,
+)
 from flows.extraction import packing
 from flows.extraction.packing import Pack
 from flows.llm import tokens
@@ -17,8 +26,7 @@ from flows.records import ChunkOutcome, Step, StoredFact
 #: What a model may find in one excerpt; more than this is no longer reading but copying.
 MAX_FACTS = 200
 
-REPLY_TOKENS = 4_000
-_MORE_REPLY_TOKENS = 16_000  # for a reply that was cut off, before what was asked about is cut in two
+REPLY_TOKENS = 4_000  # estimated; what needs more than the client then gives is asked about in two halves
 _ERROR_CHARACTERS = 300
 
 SYSTEM = """\
@@ -67,19 +75,18 @@ def prompt_tokens(pack: Pack) -> int:
 async def ask(pack: Pack, model: str) -> list[ChunkOutcome]:
     """What became of each chunk of the pack, whatever it takes: asking again, with more room, or in two halves.
 
-    Raises what concerns more than this pack: ModelRefusedAccess, BudgetReached, OutOfRetries.
+    Raises what concerns more than this pack: ModelRefusedAccess, SpendLimitReached, BudgetReached, OutOfRetries.
     """
     try:
         return outcomes([excerpt.chunk_key for excerpt in pack], await _reply(pack, model))
-    except (CutOff, PromptTooLong, InvalidReply) as error:
-        # A refusal in a pack is about one of its excerpts; of a single one it is the answer.
-        parts = None if isinstance(error, Refused) and len(pack) == 1 else packing.halves(pack)
+    except (CutOff, PromptTooLong, InvalidReply, RequestRejected) as error:
+        # What stops a pack may be in one of its excerpts; of a single one it is the answer.
+        answered = isinstance(error, Refused | RequestRejected) and len(pack) == 1
+        parts = None if answered else packing.halves(pack)
         if parts is None:
             return [without_answer(excerpt.chunk_key, error) for excerpt in pack]
-    except OutOfRetries:
-        raise
     except ModelError as error:
-        if error.permanent:
+        if error.ends_run:
             raise
         return [without_answer(excerpt.chunk_key, error) for excerpt in pack]
     return _joined([*await ask(parts[0], model), *await ask(parts[1], model)])
@@ -107,23 +114,21 @@ def without_answer(chunk_key: str, error: FullPassError) -> ChunkOutcome:
 async def _reply(pack: Pack, model: str) -> ChunkFacts:
     text = content(pack)
     try:
-        return await _asked(text, model, REPLY_TOKENS)
-    except CutOff:
-        return await _asked(text, model, _MORE_REPLY_TOKENS)
-    except Refused:
+        return await _asked(text, model)
+    except (CutOff, Refused):
         raise
     except InvalidReply:  # mostly chance
-        return await _asked(text, model, REPLY_TOKENS)
+        return await _asked(text, model)
 
 
-async def _asked(text: str, model: str, max_tokens: int) -> ChunkFacts:
+async def _asked(text: str, model: str) -> ChunkFacts:
     return await current_model().ask(
         step=Step.EXTRACT_FACTS,
         model=model,
         system=SYSTEM,
         content=text,
         reply_type=ChunkFacts,
-        max_tokens=max_tokens,
+        reply_tokens=REPLY_TOKENS,
     )
 
 

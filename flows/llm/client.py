@@ -8,11 +8,12 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import anthropic
+from anthropic.types import Message
 from anthropic.types.messages import MessageBatchIndividualResponse
 
-from flows import prices
-from flows.errors import BudgetReached, ModelError, PromptTooLong
-from flows.llm import failures, tokens
+from flows import models
+from flows.errors import BudgetReached, CutOff, ModelError, OutOfRetries, PromptTooLong, Refused, RequestRejected
+from flows.llm import failures, streaming, tokens
 from flows.llm.messages import Reply, parsed, request
 from flows.llm.retry import RetryPolicy, SharePause
 from flows.llm.usage import RunUsage
@@ -23,6 +24,9 @@ Answer = TypeVar("Answer")
 
 #: Told of each call that will be repeated: step, reason, how often it has failed.
 OnRetry = Callable[[Step, str, int], None]
+
+_MORE_ROOM = 4  # times the room of a reply that was cut off
+_SLOWEST_TOKENS_A_SECOND = 20
 
 _current: ContextVar["Claude"] = ContextVar("model")
 
@@ -43,27 +47,50 @@ class Claude:
         self.retry = retry
         self.on_retry = on_retry
         self._share_pause = share_pause
-        self._seconds = settings.model_timeout_seconds
-        self._throttled_seconds = settings.model_throttled_seconds
+        self._settings = settings
         self._tries = 1 + settings.model_max_retries
         self._budget = settings.full_pass_budget_usd
         self._promised = 0.0  # dollars that the calls under way will cost at least
         self._sdk = sdk or connect(settings)
 
     async def ask(
-        self, *, step: Step, model: str, system: str, content: str, reply_type: type[Reply], max_tokens: int
+        self, *, step: Step, model: str, system: str, content: str, reply_type: type[Reply], reply_tokens: int
     ) -> Reply:
         """One question, answered as `reply_type`; repeated while it fails in a way that passes.
 
-        Raises BudgetReached before a call that the run may not pay, ModelRefusedAccess when trying again is of no
-        use, PromptTooLong, InvalidReply when the answer is of another shape (CutOff, Refused), OutOfRetries when the
-        run has failed too often, ModelError when this question has.
+        reply_tokens: estimated tokens that the reply is expected to need at most; a reply that is cut off is asked for
+        once more, with four times the room.
+
+        Raises BudgetReached before a call that the run may not pay, ModelRefusedAccess and SpendLimitReached when the
+        account may not call, OutOfRetries when the run has failed too often, PromptTooLong, InvalidReply when the
+        answer is of another shape (CutOff, Refused), ModelError when this question has failed too often.
         """
-        asked = request(model=model, system=system, content=content, reply_type=reply_type, max_tokens=max_tokens)
-        least = prices.cost(model, input=tokens.estimate(system) + tokens.estimate(content), output=0) or 0.0
-        message = await self._repeat(step, model, lambda: self._sdk.messages.create(**asked), least)
+
+        async def asked(reply_tokens: int) -> Reply:
+            thinking = self._settings.thinking(step)
+            room = models.max_tokens(model, thinking, reply_tokens)
+            parameters = request(
+                model=model, system=system, content=content, reply_type=reply_type, max_tokens=room, thinking=thinking
+            )
+            return parsed(await self._answer(step, model, parameters), reply_type, room)
+
+        try:
+            return await asked(reply_tokens)
+        except CutOff:
+            return await asked(_MORE_ROOM * reply_tokens)
+
+    async def _answer(self, step: Step, model: str, parameters: dict[str, Any]) -> Message:
+        prompt = parameters["system"] + parameters["messages"][0]["content"]
+        least = models.estimated_cost(
+            model, calls=1, prompt_tokens=tokens.estimate(prompt), thinking=self._settings.thinking(step)
+        )
+        # A model that writes as slowly as this is none that a run could wait for.
+        seconds = self._settings.model_timeout_seconds + parameters["max_tokens"] / _SLOWEST_TOKENS_A_SECOND
+        message = await self._repeat(
+            step, model, lambda: streaming.answer(self._sdk, parameters), least or 0.0, seconds, prompt=prompt
+        )
         self.usage.record(step, model, message.usage)
-        return parsed(message, reply_type, max_tokens)
+        return message
 
     async def create_batch(self, step: Step, model: str, requests: Mapping[str, Mapping[str, Any]]) -> str:
         """Hands in a message batch, custom_id → parameters of a call; returns its id. Raises as `ask` does.
@@ -75,13 +102,19 @@ class Claude:
         return batch.id
 
     async def batch_has_ended(self, step: Step, model: str, batch_id: str) -> bool | None:
-        """None: the API knows of no such batch, as after another key was set. Raises as `ask` does."""
+        """None: it has no results for us, and never will. Raises as `ask` does.
+
+        So it is when the API knows of no such batch, as after another key was set, and 29 days after it was made.
+        """
 
         async def retrieve() -> bool | None:
             try:
-                return (await self._sdk.messages.batches.retrieve(batch_id)).processing_status == "ended"
+                batch = await self._sdk.messages.batches.retrieve(batch_id)
             except anthropic.NotFoundError:
                 return None
+            if batch.archived_at is not None:
+                return None
+            return batch.processing_status == "ended"
 
         return await self._repeat(step, model, retrieve)
 
@@ -99,25 +132,30 @@ class Claude:
         model: str,
         send: Callable[[], Awaitable[Answer]],
         dollars: float = 0,
+        seconds: float | None = None,
+        *,
+        prompt: str = "",
         tries: int | None = None,
     ) -> Answer:
-        """Sends a request that costs at least `dollars`, again while it fails in a way that passes."""
+        """Sends a request that costs about `dollars`, again while it fails in a way that passes."""
         began, failed = time.monotonic(), 0
         while True:
             await self.retry.wait(model)
             self.require_budget(dollars)
             self._promised += dollars
             try:
-                # The client's own limit is on each read: an answer that trickles would never end.
-                async with asyncio.timeout(self._seconds):
+                async with asyncio.timeout(seconds or self._settings.model_timeout_seconds):
                     answer = await send()
             except (anthropic.APIError, TimeoutError) as error:
                 throttled = failures.is_throttled(error)
                 failed += not throttled
-                waited_long = throttled and time.monotonic() - began >= self._throttled_seconds
-                problem = failures.explained(error, model)
-                if _is_final(problem) or failed >= (tries or self._tries) or waited_long:
+                problem = failures.explained(error, model, prompt)
+                if isinstance(problem, RequestRejected):
+                    self.retry.spend()
+                if _is_final(problem) or failed >= (tries or self._tries):
                     raise problem from None
+                if throttled and time.monotonic() - began >= self._settings.model_throttled_seconds:
+                    raise _throttled_for_too_long(error) from None
                 await self._before_repeating(step, model, error, failed)
             else:
                 self.retry.answered(model)
@@ -150,7 +188,15 @@ class Claude:
 
 
 def _is_final(problem: ModelError) -> bool:
-    return problem.permanent or isinstance(problem, PromptTooLong)
+    """Whether the same request would be answered in the same way."""
+    return problem.ends_run or isinstance(problem, PromptTooLong | Refused | RequestRejected)
+
+
+def _throttled_for_too_long(error: BaseException) -> OutOfRetries:
+    return OutOfRetries(
+        f"the Messages API turns calls away ({failures.reason(error)}) for longer than MODEL_THROTTLED_SECONDS; "
+        "the next run goes on where this one has stopped"
+    )
 
 
 def connect(settings: ModelSettings, **options: Any) -> anthropic.AsyncAnthropic:

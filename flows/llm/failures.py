@@ -1,49 +1,101 @@
-"""What a failure of the Messages API means, and what to do about it."""
+"""What a failure of the Messages API means, and what to do about it.
+
+The error's own type, code and message decide, and the HTTP status only where there is none of them: content filters,
+spend limits and used-up credit all come as 400, and within a stream every error comes with the status 200.
+
+Source: Anthropic's documentation, "Errors" and "Rate limits" (platform.claude.com/docs/en/api), 2026-11; the codes are
+those of the SDK (anthropic.types.shared). The messages of the 400s are as public issue threads quote them, because
+these have no code.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
 
 import anthropic
 
-from flows.errors import ModelError, ModelRefusedAccess, PromptTooLong, describe
+from flows.errors import (
+    ModelError,
+    ModelRefusedAccess,
+    PromptTooLong,
+    Refused,
+    RequestRejected,
+    SpendLimitReached,
+    describe,
+)
 
-_THROTTLED = {429, 529}
+_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+    529: "overloaded_error",
+}
+_THROTTLED = {"rate_limit_error", "overloaded_error"}
+_MONTHLY_CAPS = {"enforced_spend_limit_reached", "contract_spend_limit_reached"}
+_TOO_LONG = ("prompt is too long", "context limit", "context window", "maximum context length")
+_NO_DATE = timedelta(hours=6)  # until a limit is looked at again of which nothing says how long it holds
+_CREDIT = "the account's credit is used up; add credit in the Claude console, and trigger again or wait"
+
+_VOCABULARY = """
+    a an and are array at be block body cannot content field fields for format greater have in inputs input invalid is
+    less maximum message messages minimum missing model must not number object of one only or output parameter permitted
+    prompt request required schema should string supported system temperature text than that the thinking this to
+    tokens tool tools type unknown unsupported valid value when which with your
+"""
+#: Words of the API's messages that may be repeated although a person uses them, too.
+_ITS_WORDS = frozenset(_VOCABULARY.split())
+_MOST_WORDS = 40
 
 
-def explained(error: BaseException, model: str) -> ModelError:
-    """The error as operators see it."""
-    match error:
-        case anthropic.AuthenticationError():
+def explained(error: BaseException, model: str, prompt: str = "") -> ModelError:
+    """The error as operators see it; nothing of `prompt` is repeated."""
+    if not isinstance(error, anthropic.APIStatusError):
+        return _without_answer(error)
+    if not isinstance(error.body, dict) and error.status_code < 500 and error.status_code not in (413, 429):
+        return ModelError(
+            f"something before the Messages API answered {error.status_code}, with a page that is none of its errors; "
+            "check ANTHROPIC_BASE_URL, proxies and firewalls"
+        )
+    match _type(error):
+        case "authentication_error":
             return ModelRefusedAccess("the Messages API does not accept the key; set ANTHROPIC_API_KEY to a valid one")
-        case anthropic.PermissionDeniedError():
+        case "permission_error" if error.error_code == "organization_on_hold":
+            return ModelRefusedAccess("Anthropic has put the account on hold; the Claude console says why")
+        case "permission_error":
             return ModelRefusedAccess(
                 f"the key may not use {model}; allow it in the Claude console or set another model"
             )
-        case anthropic.NotFoundError():
+        case "not_found_error":
             return ModelRefusedAccess(f"there is no model {model}; set EXTRACTION_MODEL and MEMORY_MODEL")
-        case anthropic.PaymentRequiredError():
-            return ModelRefusedAccess("the account's credit is used up; add credit in the Claude console")
-        case anthropic.BadRequestError() if "credit balance" in error.message:
-            return ModelRefusedAccess("the account's credit is used up; add credit in the Claude console")
-        case anthropic.BadRequestError() if "prompt is too long" in error.message:
-            return PromptTooLong(f"the prompt is longer than {model} takes")
-        case anthropic.ContentTooLargeError():
+        case "billing_error":
+            return SpendLimitReached(_CREDIT, _now() + _NO_DATE)
+        case "request_too_large":
             return PromptTooLong(f"the request to {model} is larger than the Messages API takes")
-        case anthropic.BadRequestError() | anthropic.UnprocessableEntityError():
-            return ModelRefusedAccess(
-                f"the Messages API rejects the request to {model} with {error.status_code} (request {error.request_id})"
+        case "invalid_request_error":
+            return _invalid(error, model, prompt)
+        case "rate_limit_error" if error.error_code in _MONTHLY_CAPS:
+            return SpendLimitReached(
+                "the account has reached what its tier may spend in a month; ask for more in the Claude console",
+                _next_month(),
             )
-        case anthropic.APIStatusError():
+        case kind:
             return ModelError(
-                f"the Messages API answered {error.status_code} to every try (request {error.request_id}); "
-                "it will be tried again"
+                f"the Messages API answered {error.status_code} ({kind or 'unknown'}) to every try "
+                f"(request {error.request_id}); it will be tried again"
             )
-        case anthropic.APITimeoutError() | TimeoutError():
-            return ModelError("the Messages API gave no answer in time, several times; it will be tried again")
-        case _:
-            return ModelError("the Messages API could not be reached; check ANTHROPIC_BASE_URL and the network")
 
 
 def is_throttled(error: BaseException) -> bool:
     """Whether the API asks for less, which is no failure of the call."""
-    return isinstance(error, anthropic.APIStatusError) and error.status_code in _THROTTLED
+    return (
+        isinstance(error, anthropic.APIStatusError)
+        and _type(error) in _THROTTLED
+        and error.error_code not in _MONTHLY_CAPS
+    )
 
 
 def retry_after(error: BaseException) -> float:
@@ -59,7 +111,71 @@ def retry_after(error: BaseException) -> float:
 
 def reason(error: BaseException) -> str:
     """For the log: a status, or the type of the error."""
-    return str(error.status_code) if isinstance(error, anthropic.APIStatusError) else type(error).__name__
+    if not isinstance(error, anthropic.APIStatusError):
+        return type(error).__name__
+    return str(error.status_code) if error.status_code >= 400 else str(_type(error))
+
+
+def _type(error: anthropic.APIStatusError) -> str | None:
+    return error.type or _TYPES.get(error.status_code)
+
+
+def _without_answer(error: BaseException) -> ModelError:
+    if isinstance(error, anthropic.APITimeoutError | TimeoutError):
+        return ModelError("the Messages API gave no answer in time, several times; it will be tried again")
+    return ModelError("the Messages API could not be reached; check ANTHROPIC_BASE_URL and the network")
+
+
+def _invalid(error: anthropic.APIStatusError, model: str, prompt: str) -> ModelError:
+    """What a 400 is: above all, not always a mistake in the request."""
+    message = error.api_message or ""
+    said = message.casefold()
+    if "content filter" in said:
+        return Refused(f"the content filter of the Messages API stopped {model}")
+    if "usage limits" in said:
+        return SpendLimitReached(
+            "the account has reached the spend limit that was set for it; raise it in the Claude console, and trigger "
+            "again or wait",
+            _date(message) or _now() + _NO_DATE,
+        )
+    if "credit balance" in said:
+        return SpendLimitReached(_CREDIT, _now() + _NO_DATE)
+    if any(words in said for words in _TOO_LONG):
+        return PromptTooLong(f"the prompt is longer than {model} takes")
+    return RequestRejected(
+        f"the Messages API rejects the request to {model} with {error.status_code} (request {error.request_id}): "
+        f"{_own_words(message, prompt) or 'it does not say why'}"
+    )
+
+
+def _own_words(message: str, prompt: str) -> str:
+    """What the API says, without what it quotes: any word that the prompt holds, too, and is none of the API's own."""
+    theirs = {_bare(word) for word in prompt.split()} - _ITS_WORDS
+    words = message.split()[:_MOST_WORDS]
+    return " ".join("…" if _bare(word) in theirs else word for word in words)
+
+
+def _bare(word: str) -> str:
+    return word.casefold().strip("\"'`´‘’“”.,:;!?()[]{}<>")
+
+
+def _date(message: str) -> datetime | None:
+    """Of "You will regain access on 2026-04-01 at 00:00 UTC."."""
+    found = re.search(r"(\d{4}-\d\d-\d\d)(?: at (\d\d:\d\d))?", message)
+    try:
+        return found and datetime.fromisoformat(f"{found[1]}T{found[2] or '00:00'}+00:00")
+    except ValueError:
+        return None
+
+
+def _next_month() -> datetime:
+    """When a monthly cap ends: at 00:00 UTC on the first."""
+    first = _now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return (first + timedelta(days=32)).replace(day=1)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @describe.register

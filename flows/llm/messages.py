@@ -8,25 +8,32 @@ from anthropic import transform_schema
 from anthropic.types import Message
 from pydantic import BaseModel, ValidationError
 
+from flows import models
 from flows.errors import CutOff, InvalidReply, Refused
+from flows.models import Thinking
 
 Reply = TypeVar("Reply", bound=BaseModel)
 
 
-def request(*, model: str, system: str, content: str, reply_type: type[BaseModel], max_tokens: int) -> dict[str, Any]:
+def request(
+    *, model: str, system: str, content: str, reply_type: type[BaseModel], max_tokens: int, thinking: Thinking
+) -> dict[str, Any]:
     """The parameters of a call that is answered as `reply_type`."""
+    chosen = models.thinking_parameters(model, thinking)
+    effort = {"effort": chosen.pop("effort")} if "effort" in chosen else {}
     return {
         "model": model,
         "max_tokens": max_tokens,
         "system": system,
         "messages": [{"role": "user", "content": content}],
-        "output_config": {"format": {"type": "json_schema", "schema": _schema(reply_type)}},
+        "output_config": {"format": {"type": "json_schema", "schema": _schema(reply_type)}, **effort},
+        **chosen,
     }
 
 
 def parsed(message: Message, reply_type: type[Reply], max_tokens: int) -> Reply:
     """The answer as `reply_type`. Raises CutOff, Refused or InvalidReply, none of which quotes it."""
-    if message.stop_reason == "max_tokens":
+    if message.stop_reason in ("max_tokens", "model_context_window_exceeded"):
         raise CutOff(f"{message.model} had more to say than max_tokens of {max_tokens}")
     if message.stop_reason == "refusal":
         raise Refused(f"{message.model} refused to answer")

@@ -8,10 +8,14 @@ import hashlib
 import json
 from uuid import UUID
 
+from flows.errors import CutOff
 from flows.llm.client import current_model
 from flows.llm.messages import Reply, block
 from flows.records import Step
 from flows.store.client import current_store
+
+#: Kept in place of a reply that was longer than any may be: the same question is not paid for again.
+_CUT_OFF = {"cut_off": True}
 
 
 async def ask(
@@ -22,7 +26,7 @@ async def ask(
     system: str,
     blocks: dict[str, str],
     reply_type: type[Reply],
-    max_tokens: int,
+    reply_tokens: int,
 ) -> Reply:
     """One question about some blocks of text (name → text), asked unless the reply is known.
 
@@ -31,15 +35,21 @@ async def ask(
     question = json.dumps([model, system, list(blocks.items()), reply_type.model_json_schema()])
     key = hashlib.sha256(question.encode()).hexdigest()
     known = await current_store().answers.reply(user_id, key)
+    if known == _CUT_OFF:
+        raise CutOff(f"{model} had more to say than a reply may be, when it was asked before")
     if known is not None:
         return reply_type.model_validate(known)
-    answer = await current_model().ask(
-        step=step,
-        model=model,
-        system=system,
-        content="\n\n".join(block(name, text) for name, text in blocks.items()),
-        reply_type=reply_type,
-        max_tokens=max_tokens,
-    )
+    try:
+        answer = await current_model().ask(
+            step=step,
+            model=model,
+            system=system,
+            content="\n\n".join(block(name, text) for name, text in blocks.items()),
+            reply_type=reply_type,
+            reply_tokens=reply_tokens,
+        )
+    except CutOff:
+        await current_store().answers.save_reply(user_id, key, _CUT_OFF)
+        raise
     await current_store().answers.save_reply(user_id, key, answer.model_dump(mode="json"))
     return answer

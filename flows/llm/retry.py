@@ -60,11 +60,8 @@ class RetryPolicy:
             if share is not None:
                 self.pause(model, await share(model, seconds))
 
-    async def failed(self, failures: int, retry_after: float) -> float:
-        """Waits before a call that has failed so often is repeated; returns the seconds.
-
-        Raises OutOfRetries when the run has none left.
-        """
+    def spend(self) -> None:
+        """Counts a failure against the run. Raises OutOfRetries when it has borne with as many as it may."""
         with self._lock:
             if self._retries < 1:
                 raise OutOfRetries(
@@ -72,6 +69,13 @@ class RetryPolicy:
                     "(MODEL_RETRY_BUDGET says how many failures a run bears)"
                 )
             self._retries -= 1
+
+    async def failed(self, failures: int, retry_after: float) -> float:
+        """Waits before a call that has failed so often is repeated; returns the seconds.
+
+        Raises OutOfRetries when the run has none left.
+        """
+        self.spend()
         seconds = max(min(retry_after, _LONGEST_PAUSE), _growing(failures - 1) * random.uniform(0.5, 1))
         await self._sleep(seconds)
         return seconds

@@ -6,7 +6,7 @@ from typing import Any
 
 from anthropic.types import Usage as ReportedUsage
 
-from flows import prices
+from flows import models
 from flows.records import Step
 
 
@@ -57,7 +57,7 @@ class RunUsage:
     def record(self, step: Step, model: str, usage: ReportedUsage, share_of_price: float = 1) -> None:
         """Adds a call that was answered. `share_of_price`: of the list price, where a discount holds."""
         write, read = usage.cache_creation_input_tokens or 0, usage.cache_read_input_tokens or 0
-        dollars = prices.cost(
+        dollars = models.cost(
             model, input=usage.input_tokens, output=usage.output_tokens, cache_write=write, cache_read=read
         )
         self._add(

@@ -6,13 +6,14 @@ from uuid import UUID
 from pydantic import BaseModel, Field, model_validator
 
 from flows import spool
-from flows.errors import ExportError
+from flows.errors import CutOff, ExportError, PromptTooLong
 from flows.llm import reply_cache
-from flows.memory import facts
+from flows.memory import facts, reduction
 from flows.records import KnownFact, Step
 from flows.settings import ModelSettings
 
-_MAX_REPLY_TOKENS = 16_000
+_REPLY_TOKENS = 16_000
+_FEWEST_TOKENS = 2_000  # of facts; a reply to so few that is too long is no document
 
 SYSTEM = """\
 You write the MEMORY document by which an AI assistant knows one person, from facts taken from their conversations:
@@ -51,19 +52,30 @@ class MemoryDocument(BaseModel):
 
 async def generate(user_id: UUID, source: Path) -> str:
     """MEMORY as markdown. Raises ExportError when there are no facts to write from."""
-    lines = list(facts.prompt_lines(spool.read(source, KnownFact)))
-    if not lines:
-        raise ExportError("no facts were found in the conversations, so there is nothing to write a MEMORY from")
-    document = await reply_cache.ask(
+    while True:
+        lines = list(facts.prompt_lines(spool.read(source, KnownFact)))
+        if not lines:
+            raise ExportError("no facts were found in the conversations, so there is nothing to write a MEMORY from")
+        try:
+            return (await _written(user_id, lines)).markdown()
+        except (CutOff, PromptTooLong):
+            size = facts.token_count(source)
+            if size < _FEWEST_TOKENS:
+                raise
+            source, larger = source.with_name(f"half-{source.name}"), source
+            await reduction.reduce(user_id, larger, source, size // 2)
+
+
+async def _written(user_id: UUID, lines: list[str]) -> MemoryDocument:
+    return await reply_cache.ask(
         user_id,
         step=Step.GENERATE_MEMORY,
         model=ModelSettings().memory_model,
         system=SYSTEM,
         blocks={"facts": "\n".join(lines)},
         reply_type=MemoryDocument,
-        max_tokens=_MAX_REPLY_TOKENS,
+        reply_tokens=_REPLY_TOKENS,
     )
-    return document.markdown()
 
 
 def _one_line(text: str) -> str:

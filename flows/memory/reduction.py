@@ -13,7 +13,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from flows import spool
-from flows.errors import NotReduced
+from flows.errors import CutOff, NotReduced, PromptTooLong
 from flows.llm import reply_cache, tokens
 from flows.memory import facts
 from flows.memory.facts import Fact
@@ -21,7 +21,7 @@ from flows.records import KnownFact, Step
 from flows.settings import ModelSettings, PassSettings, fact_extraction_concurrency
 
 _GROUP_TOKENS = 20_000  # half of it comes back, which is what one reply may be
-_MAX_REPLY_TOKENS = 16_000
+_REPLY_TOKENS = 16_000
 _LEAST_GAIN = 0.95  # a round that leaves more than this share would go on for ever
 
 SYSTEM = """\
@@ -45,17 +45,17 @@ class Reduced:
     rounds: int
 
 
-async def reduce(user_id: UUID, source: Path, to: Path) -> Reduced:
-    """Writes facts of at most `facts_token_limit` tokens; fewer tokens need no round.
+async def reduce(user_id: UUID, source: Path, to: Path, limit: int | None = None) -> Reduced:
+    """Writes facts of at most `limit` tokens (FACTS_TOKEN_LIMIT when it is None); fewer tokens need no round.
 
     Raises NotReduced when a round does not make the facts shorter.
     """
-    limit = PassSettings().facts_token_limit
+    limit = limit or PassSettings().facts_token_limit
     current, rounds = source, 0
     count = facts.token_count(current)
     while count > limit:
         rounds += 1
-        shortened = to.with_name(f"reduced-{rounds}.jsonl")
+        shortened = to.with_name(f"{to.stem}-{rounds}.jsonl")
         spool.write(shortened, await _round(user_id, current))
         left = facts.token_count(shortened)
         if left > count * _LEAST_GAIN:
@@ -68,32 +68,43 @@ async def reduce(user_id: UUID, source: Path, to: Path) -> Reduced:
 async def _round(user_id: UUID, source: Path) -> list[KnownFact]:
     slots = asyncio.Semaphore(fact_extraction_concurrency())
 
-    async def shortened(group: str) -> list[KnownFact]:
+    async def shortened(lines: list[str]) -> list[KnownFact]:
         async with slots:
-            reply = await reply_cache.ask(
-                user_id,
-                step=Step.HIERARCHICAL_REDUCE,
-                model=ModelSettings().memory_model,
-                system=SYSTEM,
-                blocks={"facts": group},
-                reply_type=ReducedFacts,
-                max_tokens=_MAX_REPLY_TOKENS,
-            )
-        return [KnownFact(fact.kind, fact.text, fact.date) for fact in reply.facts]
+            return await _shortened(user_id, lines)
 
-    groups = await asyncio.gather(*(shortened(group) for group in _groups(source)))
+    groups = await asyncio.gather(*(shortened(lines) for lines in _groups(source)))
     return [fact for group in groups for fact in group]
 
 
-def _groups(source: Path) -> Iterator[str]:
+async def _shortened(user_id: UUID, lines: list[str]) -> list[KnownFact]:
+    """The facts of a group, fewer and shorter; in two halves when the reply to all of it would be too long."""
+    try:
+        reply = await reply_cache.ask(
+            user_id,
+            step=Step.HIERARCHICAL_REDUCE,
+            model=ModelSettings().memory_model,
+            system=SYSTEM,
+            blocks={"facts": "\n".join(lines)},
+            reply_type=ReducedFacts,
+            reply_tokens=_REPLY_TOKENS,
+        )
+    except (CutOff, PromptTooLong):
+        if len(lines) == 1:
+            raise
+        middle = len(lines) // 2
+        return [*await _shortened(user_id, lines[:middle]), *await _shortened(user_id, lines[middle:])]
+    return [KnownFact(fact.kind, fact.text, fact.date) for fact in reply.facts]
+
+
+def _groups(source: Path) -> Iterator[list[str]]:
     by_kind = sorted(spool.read(source, KnownFact), key=lambda fact: fact.kind)
     lines: list[str] = []
     size = 0
     for line in facts.prompt_lines(by_kind):
         if lines and size + tokens.estimate(line) > _GROUP_TOKENS:
-            yield "\n".join(lines)
+            yield lines
             lines, size = [], 0
         lines.append(line)
         size += tokens.estimate(line)
     if lines:
-        yield "\n".join(lines)
+        yield lines

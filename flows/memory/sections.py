@@ -8,14 +8,16 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from flows import spool
+from flows import models, spool
+from flows.errors import CutOff, PromptTooLong
 from flows.llm import reply_cache, tokens
 from flows.records import ChunkRecord, Step
 from flows.settings import ModelSettings
 
 RICHEST = 200  # conversations
-_PROMPT_TOKENS = 80_000  # of conversations; with MEMORY the prompt stays in the price range below 100k tokens
-_MAX_REPLY_TOKENS = 8_000
+_PROMPT_TOKENS = 80_000  # of conversations, at most; fewer where the prompt would come to cost as a long one
+_FEWEST_TOKENS = 5_000  # of conversations; a reply to so few that is too long is no profile
+_REPLY_TOKENS = 8_000
 
 SYSTEM = """\
 You write the profile by which an AI assistant adapts to one person, from its MEMORY document and excerpts of
@@ -96,24 +98,43 @@ class ProfileSections(BaseModel):
 
 async def regenerate(user_id: UUID, chunks_file: Path, memory_md: str) -> ProfileSections:
     """The sections from MEMORY and the conversations with the most text."""
+    room = _room(memory_md)
+    while True:
+        try:
+            return await _written(user_id, memory_md, _excerpts(chunks_file, room))
+        except (CutOff, PromptTooLong):
+            room //= 2
+            if room < _FEWEST_TOKENS:
+                raise
+
+
+async def _written(user_id: UUID, memory_md: str, excerpts: str) -> ProfileSections:
     return await reply_cache.ask(
         user_id,
         step=Step.V2_REGENERATION,
         model=ModelSettings().memory_model,
         system=SYSTEM,
-        blocks={"memory": memory_md, "conversations": _excerpts(chunks_file)},
+        blocks={"memory": memory_md, "conversations": excerpts},
         reply_type=ProfileSections,
-        max_tokens=_MAX_REPLY_TOKENS,
+        reply_tokens=_REPLY_TOKENS,
     )
 
 
-def _excerpts(chunks_file: Path) -> str:
+def _room(memory_md: str) -> int:
+    """Tokens of conversations in the prompt."""
+    cheap = models.cheap_prompt(ModelSettings().memory_model)
+    if cheap is None:
+        return _PROMPT_TOKENS
+    return max(min(_PROMPT_TOKENS, cheap - tokens.estimate(SYSTEM) - tokens.estimate(memory_md)), _FEWEST_TOKENS)
+
+
+def _excerpts(chunks_file: Path, room_tokens: int) -> str:
     """The beginnings of the richest conversations, each with an equal share of the prompt."""
     sizes: Counter[str] = Counter()
     for chunk in spool.read(chunks_file, ChunkRecord):
         sizes[chunk.conversation_id] += chunk.token_count
     richest = heapq.nlargest(RICHEST, sizes, key=lambda identity: (sizes[identity], identity))
-    room = dict.fromkeys(richest, _PROMPT_TOKENS // max(len(richest), 1))
+    room = dict.fromkeys(richest, room_tokens // max(len(richest), 1))
     excerpts = []
     for chunk in spool.read(chunks_file, ChunkRecord):
         left = room.get(chunk.conversation_id, 0)

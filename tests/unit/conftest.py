@@ -71,8 +71,8 @@ class InProcessModel:
             with use_model(model):
                 yield model
 
-    async def behave(self, *faults: dict[str, object], latency: float = 0) -> None:
-        behaviour = {"latency_seconds": latency, "faults": list(faults)}
+    async def behave(self, *faults: dict[str, object], latency: float = 0, **behaviour: object) -> None:
+        behaviour |= {"latency_seconds": latency, "faults": list(faults)}
         (await self._http.put("http://stand-in/_control", json=behaviour)).raise_for_status()
 
     async def counted(self) -> dict[str, dict[str, object]]:

@@ -6,7 +6,7 @@ import postgrest
 import pytest
 from pydantic import BaseModel
 
-from flows.errors import ExportError, InvalidReply, StepFailed, describe, reported
+from flows.errors import ExportError, InvalidReply, ReportedError, StepFailed, describe, reported
 from flows.records import Step
 
 
@@ -45,12 +45,12 @@ def test_an_error_survives_being_pickled():
 
 def test_an_error_is_read_back_out_of_what_prefect_keeps_of_it():
     step = "step=extract_facts: BudgetReached: $1.0000 are spent\nand more"
-    assert reported(f"Flow run encountered an exception: StepFailed: {step}") == (step, "BudgetReached", True)
-    assert reported("Flow run encountered an exception: SettingsError: SUPABASE_URL: is missing (set it)") == (
-        "SettingsError: SUPABASE_URL: is missing (set it)",
-        "SettingsError",
-        True,
+    assert reported(f"Flow run encountered an exception: StepFailed: {step}") == ReportedError(
+        step, "BudgetReached", True
     )
+    assert reported(
+        "Flow run encountered an exception: SettingsError: SUPABASE_URL: is missing (set it)"
+    ) == ReportedError("SettingsError: SUPABASE_URL: is missing (set it)", "SettingsError", True)
     assert (
         reported("Flow run encountered an exception: StepFailed: step=save_chunks: KeyError: unexpected").permanent
         is False

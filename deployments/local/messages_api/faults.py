@@ -1,7 +1,8 @@
 """Switches of the Messages API stand-in for tests and benchmarks, and its count of what was asked.
 
-PUT    /_control   {"latency_seconds": 0.0, "faults": [{"kind": …, "schema"?, "contains"?, "status"?, "retry_after"?,
-                   "times"?, "every"?}]}       replaces the behaviour
+PUT    /_control   {"latency_seconds": 0.0, "thinking_tokens": 600, "archived_batches": [], "faults": [
+                   {"kind": …, "schema"?, "contains"?, "status"?, "message"?, "retry_after"?, "times"?, "every"?}]}
+                   replaces the behaviour
 GET    /_control   the counters; with ?contains=WORD also `about`: how many calls had a word like qx0001 in their prompt
 DELETE /_control   zeroes the counters
 GET    /_control/wait?schema=NAME&in_flight=N | &calls=N   answers when so many calls of that kind are being
@@ -31,15 +32,36 @@ class Fault(BaseModel):
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    #: status: an error answer; drop: the connection breaks in the body; hang: no answer at all; truncate: JSON cut in
-    #: half; malformed: JSON of another shape; refusal and max_tokens: those stop reasons; expire: in a batch, the
-    #: request is not worked on.
-    kind: Literal["status", "drop", "hang", "truncate", "malformed", "refusal", "max_tokens", "expire"]
+    #: status: an error answer; html: one of a proxy, with a page; content_filter, spend_limit, low_credit, monthly_cap:
+    #: those errors of the API; error_event: an error within the stream; drop: the connection breaks in the body; stall:
+    #: the body stops in the middle; slow: for a second it has nothing but pings; hang: no answer at all; truncate: JSON
+    #: cut in half; malformed: JSON of another shape; refusal and max_tokens: those stop reasons; expire: in a batch,
+    #: the request is not worked on.
+    kind: Literal[
+        "status",
+        "html",
+        "content_filter",
+        "spend_limit",
+        "low_credit",
+        "monthly_cap",
+        "error_event",
+        "drop",
+        "stall",
+        "slow",
+        "hang",
+        "truncate",
+        "malformed",
+        "refusal",
+        "max_tokens",
+        "expire",
+    ]
     #: Only calls for this kind of reply; None: all.
     reply: str | None = Field(default=None, alias="schema")
     #: Only calls with this text in their prompt.
     contains: str | None = None
     status: int = Field(default=500, ge=400, le=599)
+    #: What an error says; None: that it was asked for.
+    message: str | None = None
     retry_after: float | None = None
     #: How many calls it hits; None: all.
     times: int | None = Field(default=None, ge=0)
@@ -51,6 +73,10 @@ class Behaviour(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     latency_seconds: float = Field(default=0, ge=0, le=3_600)
+    #: Tokens that a call thinks with at medium effort, on average.
+    thinking_tokens: int = Field(default=600, ge=0)
+    #: Ids of batches that were made more than 29 days ago.
+    archived_batches: list[str] = []
     faults: list[Fault] = []
 
 
@@ -148,6 +174,13 @@ class Control:
     @property
     def latency_seconds(self) -> float:
         return self._behaviour.latency_seconds
+
+    @property
+    def thinking_tokens(self) -> int:
+        return self._behaviour.thinking_tokens
+
+    def is_archived(self, batch_id: str) -> bool:
+        return batch_id in self._behaviour.archived_batches
 
     def handed_in(self, requests: int) -> None:
         """Counts a batch."""

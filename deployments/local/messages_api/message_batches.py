@@ -1,6 +1,7 @@
 """The stand-in's Message Batches API (see deployments.local.messages_api).
 
-Source: Anthropic's API reference, "Message Batches": at most 100,000 requests or 256 MB, results in any order.
+Source: Anthropic's API reference, "Message Batches": at most 100,000 requests or 256 MB, results in any order; after 29
+days a batch can be seen, and its results are gone.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from deployments.local.messages_api.faults import Control
-from deployments.local.messages_api.messages import MessagesApi
+from deployments.local.messages_api.messages import MessagesApi, error_of
 from deployments.local.messages_api.wire import ApiError, checked, error_body, headers
 
 _MAX_BYTES, _MAX_REQUESTS = 256 * 1024**2, 100_000
@@ -93,15 +94,18 @@ class MessageBatches:
             fault = self._control.fault(kind, prompt)
             if fault is not None and fault.kind == "expire":
                 return {"type": "expired"}
-            if fault is not None and fault.kind == "status":
-                raise ApiError(fault.status, "a fault that was asked for")
+            if fault is not None and (problem := error_of(fault)):
+                raise problem
         except ApiError as error:
             return {"type": "errored", "error": error_body(error, f"req_{secrets.token_hex(12)}")}
         return {"type": "succeeded", "message": self._api.message(body, prompt, kind, fault)}
 
     async def _retrieve(self, request: Request) -> Response:
         self._api.authenticate(request)
-        return JSONResponse(self._found(request), headers=headers())
+        batch = self._found(request)
+        if self._control.is_archived(batch["id"]):
+            batch = {**batch, "archived_at": datetime.now(UTC).isoformat(), "results_url": None}
+        return JSONResponse(batch, headers=headers())
 
     async def _get_results(self, request: Request) -> Response:
         self._api.authenticate(request)

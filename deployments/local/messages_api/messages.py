@@ -5,12 +5,11 @@ import secrets
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 
-from deployments.local.messages_api import replies
+from deployments.local.messages_api import replies, streaming, thinking
 from deployments.local.messages_api.faults import Control, Fault
-from deployments.local.messages_api.wire import ApiError, checked, headers
-from flows.llm import tokens
+from deployments.local.messages_api.wire import PROBLEMS, ApiError, checked, effort, headers, token_count
 
 _MAX_BODY_BYTES = 32 * 1024**2
 
@@ -32,8 +31,8 @@ class MessagesApi:
             return response
 
     async def count_tokens(self, request: Request) -> Response:
-        _, prompt, _ = await self._accepted(request)
-        return JSONResponse({"input_tokens": tokens.estimate(prompt)})
+        body, prompt, _ = await self._accepted(request)
+        return JSONResponse({"input_tokens": token_count(body["model"], prompt)})
 
     async def _accepted(self, request: Request) -> tuple[dict[str, Any], str, str | None]:
         """The body, all text of the prompt, and the kind of reply. Raises ApiError as Claude's API would."""
@@ -65,19 +64,25 @@ class MessagesApi:
     async def _answer(
         self, request: Request, body: dict[str, Any], prompt: str, kind: str | None, fault: Fault | None
     ) -> Response:
-        if fault is not None and fault.kind == "status":
-            raise ApiError(fault.status, "a fault that was asked for", fault.retry_after)
-        if fault is not None and fault.kind == "hang":
-            await _until_gone(request)
+        if fault is not None:
+            if fault.kind == "html":
+                return HTMLResponse("<html><body>a fault that was asked for</body></html>", fault.status)
+            if problem := error_of(fault):
+                raise problem
+            if fault.kind == "hang":
+                await _until_gone(request)
         message = self.message(body, prompt, kind, fault)
+        if body.get("stream"):
+            events = streaming.events(message, fault, request)
+            return StreamingResponse(events, media_type="text/event-stream", headers=headers())
         if fault is not None and fault.kind == "drop":
             return StreamingResponse(_dropped(json.dumps(message)), media_type="application/json", headers=headers())
         return JSONResponse(message, headers=headers())
 
     def message(self, body: dict[str, Any], prompt: str, kind: str | None, fault: Fault | None) -> dict[str, Any]:
         """The answer, without the faults that concern its transport."""
-        text = replies.reply(kind, prompt)
-        stop = "end_turn"
+        model, text, stop = body["model"], replies.reply(kind, prompt), "end_turn"
+        thought = thinking.tokens(effort(body), prompt, self._control.thinking_tokens)
         room = body["max_tokens"]
         match fault.kind if fault else None:
             case "truncate":
@@ -87,22 +92,24 @@ class MessagesApi:
             case "refusal":
                 text, stop = "", "refusal"
             case "max_tokens":
-                room = 1
-        if tokens.estimate(text) > room:
-            text, stop = _cut(text, room), "max_tokens"
-        used = tokens.estimate(prompt), tokens.estimate(text)
+                room = thought + 1
+        thought = min(thought, room)
+        if token_count(model, text) > room - thought:
+            text, stop = _cut(model, text, room - thought), "max_tokens"
+        used = token_count(model, prompt), thought + token_count(model, text)
         self._control.spent(*used)
         return {
             "id": f"msg_{secrets.token_hex(12)}",
             "type": "message",
             "role": "assistant",
-            "model": body["model"],
-            "content": [{"type": "text", "text": text}] if text else [],
+            "model": model,
+            "content": [*thinking.blocks(thought), *([{"type": "text", "text": text}] if text else [])],
             "stop_reason": stop,
             "stop_sequence": None,
             "usage": {
                 "input_tokens": used[0],
                 "output_tokens": used[1],
+                "output_tokens_details": {"thinking_tokens": thought},
                 "cache_creation_input_tokens": 0,
                 "cache_read_input_tokens": 0,
                 "service_tier": "standard",
@@ -110,9 +117,16 @@ class MessagesApi:
         }
 
 
-def _cut(text: str, room: int) -> str:
-    while text and tokens.estimate(text) > room:
-        text = text[: len(text) * room // (tokens.estimate(text) + 1)]
+def error_of(fault: Fault) -> ApiError | None:
+    """The error answer that the fault stands for."""
+    if fault.kind == "status":
+        return ApiError(fault.status, fault.message or "a fault that was asked for", fault.retry_after)
+    return PROBLEMS.get(fault.kind)
+
+
+def _cut(model: str, text: str, room: int) -> str:
+    while text and (count := token_count(model, text)) > room:
+        text = text[: len(text) * room // (count + 1)]
     return text
 
 

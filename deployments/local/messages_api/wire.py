@@ -4,17 +4,34 @@ Source: Anthropic's API reference, "Messages" and "Errors", as the SDK of the pi
 """
 
 import secrets
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flows.llm import tokens
 
-_CONTEXT = {  # model → tokens of a prompt
-    "claude-haiku-5-5": 1_000_000,
-    "claude-haiku-4-5": 200_000,
-    "claude-haiku-4-5-20251001": 200_000,
-    "claude-sonnet-5-5": 1_000_000,
-    "claude-opus-5-5": 1_000_000,
+
+@dataclass(frozen=True)
+class Model:
+    """What the API knows of a model. Source: Anthropic's "Models overview" and each model's own page, 2026-11."""
+
+    context: int  # tokens of prompt and reply together
+    max_output: int
+    #: Tokens for each that `flows.llm.tokens` estimates: about 30 % more since Claude 4.7.
+    tokens: float
+    #: The efforts that it takes, the first of which it thinks with unless it is told otherwise; none: it does not.
+    efforts: tuple[str, ...] = ()
+    may_be_silenced: bool = True
+
+
+_MEDIUM = ("medium", "low", "high", "xhigh", "max")
+_HIGH = ("high", "low", "medium", "xhigh", "max")
+MODELS = {
+    "claude-haiku-5-5": Model(1_000_000, 128_000, 1.3, _MEDIUM),
+    "claude-haiku-4-5": Model(200_000, 64_000, 1.0),
+    "claude-haiku-4-5-20251001": Model(200_000, 64_000, 1.0),
+    "claude-sonnet-5-5": Model(1_000_000, 128_000, 1.3, _HIGH, may_be_silenced=False),
+    "claude-opus-5-5": Model(1_000_000, 128_000, 1.3, _MEDIUM, may_be_silenced=False),
 }
 _PARAMETERS = {
     *("model", "max_tokens", "messages", "system", "output_config", "metadata", "stop_sequences", "stream"),
@@ -35,13 +52,48 @@ _ERROR_TYPES = {
 
 
 class ApiError(Exception):
-    def __init__(self, status: int, message: str, retry_after: float | None = None):
-        self.status, self.message, self.retry_after = status, message, retry_after
+    def __init__(self, status: int, message: str, retry_after: float | None = None, code: str | None = None):
+        self.status, self.message, self.retry_after, self.code = status, message, retry_after, code
+
+
+#: What has the status of a mistake, or of a limit that passes, and is neither. The wordings are as public issue threads
+#: quote them (anthropics/claude-code 58367, 38035, 54839); of the code, the SDK's types and "Errors", 2026-11.
+PROBLEMS = {
+    "content_filter": ApiError(400, "Output blocked by content filtering policy"),
+    "spend_limit": ApiError(
+        400, "You have reached your specified API usage limits. You will regain access on 2099-01-01 at 00:00 UTC."
+    ),
+    "low_credit": ApiError(
+        400,
+        "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or "
+        "purchase credits.",
+    ),
+    "monthly_cap": ApiError(
+        429, "Your organization has reached its monthly spend limit.", code="enforced_spend_limit_reached"
+    ),
+}
 
 
 def error_body(error: ApiError, request_id: str) -> dict[str, Any]:
     kind = _ERROR_TYPES.get(error.status, "api_error")
-    return {"type": "error", "error": {"type": kind, "message": error.message}, "request_id": request_id}
+    details = {"details": {"error_code": error.code}} if error.code else {}
+    return {
+        "type": "error",
+        "error": {"type": kind, "message": error.message, **details},
+        "request_id": request_id,
+    }
+
+
+def token_count(model: str, text: str) -> int:
+    return round(tokens.estimate(text) * MODELS[model].tokens)
+
+
+def effort(body: dict[str, Any]) -> str | None:
+    """How much the model thinks about the request; None: not at all."""
+    efforts = MODELS[body["model"]].efforts
+    if not efforts or body.get("thinking", {}).get("type") == "disabled":
+        return None
+    return str((body.get("output_config") or {}).get("effort") or efforts[0])
 
 
 def checked(body: Any) -> tuple[str, str | None]:
@@ -51,22 +103,41 @@ def checked(body: Any) -> tuple[str, str | None]:
     model = body.get("model")
     if not isinstance(model, str):
         raise ApiError(400, "model: Field required")
-    if model not in _CONTEXT:
+    if model not in MODELS:
         raise ApiError(404, f"model: {model}")
     if extra := sorted(body.keys() - _PARAMETERS):
         raise ApiError(400, f"{extra[0]}: Extra inputs are not permitted")
-    if not isinstance(body.get("max_tokens"), int) or body["max_tokens"] < 1:
-        raise ApiError(400, "max_tokens: Input should be a whole number greater than 0")
-    if body.get("stream"):
-        raise ApiError(400, "stream: the stand-in does not stream")
+    _check_reply(body, MODELS[model])
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages or not all(isinstance(message, dict) for message in messages):
         raise ApiError(400, "messages: at least one message is required")
     prompt = "\n".join([_text(body.get("system")), *(_text(message.get("content")) for message in messages)])
-    count = tokens.estimate(prompt)
-    if count > _CONTEXT[model]:
-        raise ApiError(400, f"prompt is too long: {count} tokens > {_CONTEXT[model]} maximum")
+    count, most = token_count(model, prompt), MODELS[model].context
+    if count > most:
+        raise ApiError(400, f"prompt is too long: {count} tokens > {most} maximum")
     return prompt, _kind(body.get("output_config"))
+
+
+def _check_reply(body: dict[str, Any], model: Model) -> None:
+    """What is said of the reply. Raises ApiError for what the model does not do."""
+    room = body.get("max_tokens")
+    if not isinstance(room, int) or room < 1:
+        raise ApiError(400, "max_tokens: Input should be a whole number greater than 0")
+    if room > model.max_output:
+        raise ApiError(
+            400,
+            f"max_tokens: {room} > {model.max_output}, which is the maximum allowed number of output tokens for "
+            f"{body['model']}",
+        )
+    thinking = body.get("thinking", {"type": "adaptive"} if model.efforts else {"type": "disabled"})
+    kind = thinking.get("type") if isinstance(thinking, dict) else None
+    if kind not in (("adaptive", "disabled") if model.efforts else ("enabled", "disabled")):
+        raise ApiError(400, f"thinking: {kind} is not supported by {body['model']}")
+    if kind == "disabled" and not model.may_be_silenced:
+        raise ApiError(400, f"thinking: disabled is not supported by {body['model']}")
+    config = body.get("output_config") or {}
+    if "effort" in config and config["effort"] not in model.efforts:
+        raise ApiError(400, f"output_config: this effort is not supported by {body['model']}")
 
 
 def _kind(output_config: Any) -> str | None:

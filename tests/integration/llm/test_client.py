@@ -12,7 +12,15 @@ import pytest
 from deployments.local.processes import Port, Service
 from deployments.local.stack import ROOT
 from deployments.local.supervisor import Supervisor
-from flows.errors import InvalidReply, ModelError, ModelRefusedAccess, OutOfRetries, PromptTooLong
+from flows.errors import (
+    InvalidReply,
+    ModelError,
+    ModelRefusedAccess,
+    OutOfRetries,
+    PromptTooLong,
+    RequestRejected,
+    SpendLimitReached,
+)
 from flows.extraction.question import ChunkFacts
 from flows.llm.client import open_model
 from flows.llm.messages import block
@@ -54,14 +62,16 @@ def settings(monkeypatch, stand_in):
     stand_in.delete("/_control").raise_for_status()
 
 
-async def ask_one(client, text="I like tea. My birthday is 14 March 1990.", model="claude-haiku-5-5", max_tokens=1_000):
+async def ask_one(
+    client, text="I like tea. My birthday is 14 March 1990.", model="claude-haiku-5-5", reply_tokens=1_000
+):
     return await client.ask(
         step=Step.EXTRACT_FACTS,
         model=model,
         system="Note facts.",
         content=block("excerpt-1", f"# T\n\nUser: {text}"),
         reply_type=ChunkFacts,
-        max_tokens=max_tokens,
+        reply_tokens=reply_tokens,
     )
 
 
@@ -88,9 +98,9 @@ def test_facts_come_back_validated_and_what_they_cost_is_known(stand_in):
 @pytest.mark.parametrize(
     ("status", "error", "says"),
     [
-        (400, ModelRefusedAccess, "rejects the request"),
+        (400, RequestRejected, "rejects the request .*: a fault that was asked for"),
         (401, ModelRefusedAccess, "set ANTHROPIC_API_KEY"),
-        (402, ModelRefusedAccess, "add credit"),
+        (402, SpendLimitReached, "add credit"),
         (403, ModelRefusedAccess, "may not use"),
         (404, ModelRefusedAccess, "set EXTRACTION_MODEL"),
         (413, PromptTooLong, "larger than the Messages API takes"),
@@ -103,7 +113,7 @@ def test_an_error_answer_says_what_to_do_and_whether_trying_again_helps(stand_in
     stand_in.put("/_control", json={"faults": [{"kind": "status", "status": status}]}).raise_for_status()
     with pytest.raises(error, match=says) as caught:
         ask()
-    assert caught.value.permanent == (error is not ModelError)
+    assert caught.value.permanent == (error in (ModelRefusedAccess, PromptTooLong))
 
 
 @pytest.mark.parametrize("kind", ["truncate", "malformed", "refusal", "max_tokens"])
@@ -116,7 +126,7 @@ def test_a_reply_that_cannot_be_used_is_an_error_without_the_reply_in_it(stand_i
 
 def test_a_reply_that_needs_more_room_than_it_may_have_is_an_error():
     with pytest.raises(InvalidReply, match="max_tokens"):
-        ask(" ".join(f"I like tea number {number}." for number in range(200)), max_tokens=50)
+        ask(" ".join(f"I like tea number {number}." for number in range(200)), reply_tokens=50)
 
 
 def test_a_connection_that_breaks_in_the_answer_is_a_passing_error(stand_in):
@@ -132,6 +142,19 @@ def test_a_call_without_an_answer_ends_at_the_time_limit(stand_in, monkeypatch):
     with pytest.raises(ModelError, match="no answer in time"):
         ask()
     assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(("kind", "answered"), [("stall", False), ("slow", True)])
+def test_the_time_limit_is_on_silence_and_not_on_length(stand_in, monkeypatch, kind, answered):
+    monkeypatch.setenv("MODEL_TIMEOUT_SECONDS", "0.5")
+    stand_in.put("/_control", json={"faults": [{"kind": kind}]}).raise_for_status()
+    started = time.monotonic()
+    if answered:
+        assert len(ask()[0]) == 1
+        assert time.monotonic() - started > 0.5
+    else:
+        with pytest.raises(ModelError, match="no answer in time"):
+            ask()
 
 
 def test_a_passing_error_is_tried_again(stand_in, monkeypatch):

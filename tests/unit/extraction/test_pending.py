@@ -201,6 +201,20 @@ def test_a_batch_that_the_api_does_not_know_is_handed_in_anew(model, supabase, c
     assert usage.calls == 3
 
 
+def test_a_batch_whose_results_are_gone_after_29_days_is_handed_in_anew(model, supabase, chunks_file):
+    async def work(client):
+        pending = await pending_of(chunks_file)
+        await message_batches._hand_in_all(pending, set())
+        (row,) = supabase.tables["extraction_batches"]
+        await model.behave(archived_batches=[row["batch_id"]])
+        left = await message_batches.answer(pending)
+        return left, client.usage.total()
+
+    left, usage = run(model, work)
+    assert not left.has_more()
+    assert usage.calls == 3
+
+
 def test_a_batch_that_would_pass_the_budget_is_not_handed_in(model, supabase, chunks_file, monkeypatch):
     monkeypatch.setenv("FULL_PASS_BUDGET_USD", "0.0001")
     with pytest.raises(BudgetReached, match="the next batch"):

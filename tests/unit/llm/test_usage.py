@@ -1,18 +1,18 @@
 import pytest
 from anthropic.types import Usage
 
-from flows import prices
+from flows import models
 from flows.llm.usage import RunUsage
 from flows.records import Step
 
 
 def test_a_prompt_above_100k_tokens_is_billed_wholly_at_the_higher_price():
-    assert prices.cost("claude-haiku-5-5", input=100_000, output=1_000) == pytest.approx(0.0105)
-    assert prices.cost("claude-haiku-5-5", input=100_001, output=1_000) == pytest.approx(0.0525005)
+    assert models.cost("claude-haiku-5-5", input=100_000, output=1_000) == pytest.approx(0.0105)
+    assert models.cost("claude-haiku-5-5", input=100_001, output=1_000) == pytest.approx(0.0525005)
 
 
 def test_a_model_without_a_price_costs_an_unknown_amount_and_so_does_the_run():
-    assert prices.cost("some-local-model", input=10, output=10) is None
+    assert models.cost("some-local-model", input=10, output=10) is None
     usage = RunUsage()
     usage.record(Step.EXTRACT_FACTS, "claude-haiku-4-5", Usage(input_tokens=1_000_000, output_tokens=0))
     assert usage.total().cost_usd == pytest.approx(1.0)
@@ -23,5 +23,5 @@ def test_a_model_without_a_price_costs_an_unknown_amount_and_so_does_the_run():
 
 
 def test_cached_prompt_tokens_are_billed_at_their_share():
-    cost = prices.cost("claude-haiku-4-5", input=0, output=0, cache_write=1_000_000, cache_read=1_000_000)
+    cost = models.cost("claude-haiku-4-5", input=0, output=0, cache_write=1_000_000, cache_read=1_000_000)
     assert cost == pytest.approx(1.35)

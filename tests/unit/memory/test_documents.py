@@ -127,9 +127,8 @@ def test_sections_are_written_from_memory_and_the_richest_conversations(model, s
 
 
 def test_each_of_the_richest_has_an_equal_share_of_the_prompt(tmp_path, monkeypatch):
-    monkeypatch.setattr("flows.memory.sections._PROMPT_TOKENS", 100)
     monkeypatch.setattr("flows.memory.sections.RICHEST", 2)
-    excerpts = sections._excerpts(chunks_file(tmp_path, 100, 1, 200))
+    excerpts = sections._excerpts(chunks_file(tmp_path, 100, 1, 200), 100)
     assert "talk 0" in excerpts
     assert "talk 2" in excerpts
     assert "talk 1" not in excerpts

@@ -1,0 +1,32 @@
+"""One answer of the Messages API, streamed: what tells a long answer from none is silence, not length.
+
+Between two bytes the connection's own limit holds (MODEL_TIMEOUT_SECONDS); while the model thinks the API sends pings.
+"""
+
+from typing import Any
+
+import anthropic
+import httpx2
+from anthropic.lib.streaming import AsyncMessageStream
+from anthropic.types import Message
+
+
+async def answer(sdk: anthropic.AsyncAnthropic, parameters: dict[str, Any]) -> Message:
+    """The whole message. Raises anthropic.APIError, also for what breaks off in the middle."""
+    async with sdk.messages.stream(**parameters) as stream:
+        try:
+            if not stream.response.headers.get("content-type", "").startswith("text/event-stream"):
+                raise _broken(stream, "it is no event stream")
+            message: Message = await stream.get_final_message()
+        except httpx2.TimeoutException:
+            raise anthropic.APITimeoutError(stream.response.request) from None
+        except (httpx2.HTTPError, ValueError, AssertionError):
+            # The SDK wraps what happens up to the headers only; what it cannot read is the rest of an answer, too.
+            raise _broken(stream, "it broke off") from None
+        if message.stop_reason is None:
+            raise _broken(stream, "it ended early")
+        return message
+
+
+def _broken(stream: AsyncMessageStream[Any], how: str) -> anthropic.APIConnectionError:
+    return anthropic.APIConnectionError(message=f"the answer cannot be used: {how}", request=stream.response.request)

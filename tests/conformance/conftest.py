@@ -1,0 +1,3 @@
+from tests.unit.conftest import model, supabase
+
+__all__ = ["model", "supabase"]
