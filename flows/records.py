@@ -27,7 +27,7 @@ class RunFile:
     """The files of a run's folder."""
 
     EXPORT = "export"  # as it was uploaded
-    CHUNKS = "chunks.jsonl"  # ChunkRecord
+    CHUNKS = "chunks.jsonl"  # SpooledChunk
     FOUND_FACTS = "facts.jsonl"  # FoundFact
     UNIQUE_FACTS = "unique.jsonl"  # KnownFact
     REDUCED_FACTS = "reduced.jsonl"  # KnownFact
@@ -49,6 +49,12 @@ class ChunkRecord(Struct):
     token_count: int
     created_at: str | None  # of its last message, ISO 8601, UTC
     is_recent: bool = False
+
+
+class SpooledChunk(ChunkRecord, kw_only=True):
+    """A chunk as it lies in the run's folder: its row, and who speaks where."""
+
+    turns: list[int]  # at which characters of `content` a speaker's label begins; at least one
 
 
 class StoredFact(Struct):

@@ -11,7 +11,8 @@ A chunk reads
 
 It ends between two messages where that wastes little of it. A message that does not fit is cut after a paragraph, else
 a sentence, else a word, else between two characters as the reader sees them, and each part repeats who speaks. No text
-is left out: the spans of a conversation's chunks, the overlap counted once, are its messages from end to end.
+is left out: the spans of a conversation's chunks, the overlap counted once, are its messages from end to end. Beside
+the content stands where its turns begin (`turns`), because a message can hold such labels, too.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ from typing import NamedTuple
 
 import regex
 
+from flows.chunks import turns
 from flows.exports.conversations import Conversation, Message, Speaker
 from flows.llm import tokens
 
@@ -63,6 +65,7 @@ class Chunk:
     title: str
     position: int  # of the chunk within the conversation, from 0
     content: str
+    turns: list[int]  # at which characters of the content a speaker's label begins
     token_count: int
     spans: list[Span]  # what of the messages it holds, in order
     at: datetime | None  # of its last message that has a time, UTC
@@ -97,7 +100,7 @@ def cut(conversation: Conversation) -> Iterator[Chunk]:
     for position, units in enumerate(_packed(conversation)):
         at = max((unit.message.at for unit in units if unit.message.at), default=fallback)
         spans = _spans(units)
-        content = _render(title, at, spans, {unit.number: unit for unit in units})
+        content, begins = _render(title, at, spans, {unit.number: unit for unit in units})
         # The same text can stand twice in a conversation; the second one is still a chunk of its own.
         digest = hashlib.sha256(content.encode()).digest()
         occurrence = occurrences[digest] = occurrences.get(digest, -1) + 1
@@ -107,6 +110,7 @@ def cut(conversation: Conversation) -> Iterator[Chunk]:
             title=title,
             position=position,
             content=content,
+            turns=begins,
             token_count=tokens.estimate(content),
             spans=spans,
             at=at,
@@ -200,11 +204,9 @@ def _spans(units: list[_Unit]) -> list[Span]:
     return spans
 
 
-def _render(title: str, at: datetime | None, spans: list[Span], units: dict[int, _Unit]) -> str:
-    said = "\n\n".join(
-        f"{units[number].message.speaker}: {units[number].text[start:end]}" for number, start, end in spans
-    )
-    return f"{_header(title, at)}\n{said}"
+def _render(title: str, at: datetime | None, spans: list[Span], units: dict[int, _Unit]) -> tuple[str, list[int]]:
+    said = ((units[number].message.speaker, units[number].text[start:end]) for number, start, end in spans)
+    return turns.joined(_header(title, at), said)
 
 
 def _header(title: str, at: datetime | None) -> str:

@@ -10,7 +10,7 @@ from flows.chunks import cutting
 from flows.errors import ExportError
 from flows.exports import Limits
 from flows.exports.conversations import Skipped
-from flows.records import ChunkRecord
+from flows.records import SpooledChunk
 from flows.settings import PassSettings
 
 
@@ -44,7 +44,7 @@ def limits() -> Limits:
 
 
 def chunk_export(export: Path, to: Path, limits: Limits) -> Chunked:
-    """Writes the chunks of the export as ChunkRecord lines.
+    """Writes the chunks of the export as SpooledChunk lines.
 
     Raises ExportError when the export cannot be read or has no usable conversation.
     """
@@ -60,7 +60,7 @@ def chunk_export(export: Path, to: Path, limits: Limits) -> Chunked:
     return found
 
 
-def _records(export: Path, limits: Limits, found: Chunked) -> Iterator[ChunkRecord]:
+def _records(export: Path, limits: Limits, found: Chunked) -> Iterator[SpooledChunk]:
     for conversation in exports.read(export, limits):
         if isinstance(conversation, Skipped):
             found.skipped[conversation.reason] += 1
@@ -76,9 +76,9 @@ def _records(export: Path, limits: Limits, found: Chunked) -> Iterator[ChunkReco
             found.skipped["no messages"] += 1
 
 
-def record(chunk: cutting.Chunk) -> ChunkRecord:
-    """The chunk as it lies in the spool and in the database."""
-    return ChunkRecord(
+def record(chunk: cutting.Chunk) -> SpooledChunk:
+    """The chunk as it lies in the spool; the database takes all but its turns."""
+    return SpooledChunk(
         chunk_key=chunk.key,
         conversation_id=chunk.conversation_id,
         title=chunk.title,
@@ -87,6 +87,7 @@ def record(chunk: cutting.Chunk) -> ChunkRecord:
         last_message=chunk.spans[-1].message,
         message_count=chunk.message_count,
         content=chunk.content,
+        turns=chunk.turns,
         token_count=chunk.token_count,
         created_at=chunk.at.isoformat() if chunk.at else None,
     )

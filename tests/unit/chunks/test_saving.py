@@ -1,10 +1,11 @@
 """Which rows step 3 writes and removes."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 
 from flows import spool
-from flows.chunks import saving
+from flows.chunks import saving, writing
 from flows.chunks.saving import Saved
 from flows.records import ChunkRecord
 from tests.unit.fake_supabase import RUN, USER
@@ -39,6 +40,17 @@ def test_recent_means_180_days(supabase, tmp_path):
     times = [(now - timedelta(days=days)).isoformat() for days in (179, 181)]
     save(supabase, tmp_path / "chunks", [record(0, times[0]), record(1, times[1]), record(2)])
     assert [row["is_recent"] for row in supabase.tables["conversation_chunks"]] == [True, False, False]
+
+
+def test_a_row_has_no_more_than_its_columns(supabase, tmp_path):
+    supabase.owned()
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps([{"id": 1, "messages": [{"role": "user", "content": "I like tea."}]}]))
+    writing.chunk_export(path, tmp_path / "chunks", writing.limits())
+    asyncio.run(saving.save(supabase.store().chunks, USER, RUN, tmp_path / "chunks"))
+    (row,) = supabase.tables["conversation_chunks"]
+    assert set(row) == {"user_id", *ChunkRecord.__struct_fields__}
+    assert row["content"] == "# Untitled\n\nUser: I like tea."
 
 
 def test_more_keys_than_one_request_takes_are_all_pruned(supabase, tmp_path):
