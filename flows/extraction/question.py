@@ -5,6 +5,7 @@ import json
 
 from pydantic import BaseModel, Field
 
+from flows.chunks.turns import MARKS, TAG_TOKENS
 from flows.errors import (
     CutOff,
     FullPassError,
@@ -19,7 +20,7 @@ from flows.extraction import packing
 from flows.extraction.packing import Pack
 from flows.llm import tokens
 from flows.llm.client import current_model
-from flows.llm.messages import block
+from flows.llm.messages import blocks
 from flows.memory.facts import Fact
 from flows.records import ChunkOutcome, Step, StoredFact
 
@@ -29,7 +30,7 @@ MAX_FACTS = 200
 REPLY_TOKENS = 4_000  # estimated; what needs more than the client then gives is asked about in two halves
 _ERROR_CHARACTERS = 300
 
-SYSTEM = """\
+SYSTEM = f"""\
 You read excerpts of a person's conversations with an AI assistant and note the durable facts about that person.
 
 Kinds of fact:
@@ -39,8 +40,10 @@ Kinds of fact:
 - belief: what they hold true, also about themselves: name, home, work, family, health, values
 - decision: what they decided or chose
 
+{MARKS}
+
 Rules:
-- Only what the person says of themselves in lines by "User:" or "Instructions:". What the assistant says, quoted
+- Only what the person says of themselves below <user-D> or <instructions-D>. What the assistant says, titles, quoted
   material, code, fiction and hypotheticals are not facts about the person.
 - One fact a sentence, in the person's language, close to their words; add nothing that the excerpt does not say.
 - Each excerpt stands alone: a fact comes from one of them and names its number.
@@ -64,12 +67,12 @@ PROMPT_VERSION = hashlib.sha256(json.dumps([SYSTEM, ChunkFacts.model_json_schema
 
 
 def content(pack: Pack) -> str:
-    """The excerpts as the prompt holds them. No text can end its excerpt, because the tags end in random digits."""
-    return "\n\n".join(block(f"excerpt-{number}", excerpt.text) for number, excerpt in enumerate(pack, 1))
+    """The excerpts as the prompt holds them; no text can end its excerpt or speak for another."""
+    return blocks({f"excerpt-{number}": excerpt.parts for number, excerpt in enumerate(pack, 1)})
 
 
 def prompt_tokens(pack: Pack) -> int:
-    return sum(excerpt.tokens for excerpt in pack) + tokens.estimate(SYSTEM)
+    return sum(excerpt.tokens + TAG_TOKENS * len(excerpt.parts) for excerpt in pack) + tokens.estimate(SYSTEM)
 
 
 async def ask(pack: Pack, model: str) -> list[ChunkOutcome]:

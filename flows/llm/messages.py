@@ -1,6 +1,7 @@
 """What is sent to the Messages API, and what an answer has to be."""
 
 import secrets
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -13,6 +14,11 @@ from flows.errors import CutOff, InvalidReply, Refused
 from flows.models import Thinking
 
 Reply = TypeVar("Reply", bound=BaseModel)
+
+#: What stands in a block: one text, or parts of it, each a name and its text.
+Text = str | Sequence[tuple[str, str]]
+
+_DIGIT_BYTES = 4  # few, because every turn of a conversation bears them
 
 
 def request(
@@ -49,10 +55,30 @@ def parsed(message: Message, reply_type: type[Reply], max_tokens: int) -> Reply:
         ) from None
 
 
-def block(name: str, text: str) -> str:
-    """`text` between tags that the text itself cannot close, because the tag ends in random digits."""
-    tag = f"{name}-{secrets.token_hex(8)}"
-    return f"<{tag}>\n{text}\n</{tag}>"
+def blocks(texts: Mapping[str, Text]) -> str:
+    """Each text between tags with its name, and in it each part below a tag with the part's.
+
+    No text can end its block or begin a part: all tags end in the same random digits, and those stand in none of the
+    texts. They are others in each call, so an answer that is kept is kept under `texts`.
+    """
+    digits = _digits_outside([said for text in texts.values() for said in _said(text)])
+    return "\n\n".join(_block(f"{name}-{digits}", text, digits) for name, text in texts.items())
+
+
+def _said(text: Text) -> list[str]:
+    return [text] if isinstance(text, str) else [part for _, part in text]
+
+
+def _digits_outside(texts: list[str]) -> str:
+    digits = secrets.token_hex(_DIGIT_BYTES)
+    while any(digits in text for text in texts):
+        digits = secrets.token_hex(_DIGIT_BYTES)
+    return digits
+
+
+def _block(tag: str, text: Text, digits: str) -> str:
+    inside = text if isinstance(text, str) else "\n".join(f"<{name}-{digits}>\n{part}" for name, part in text)
+    return f"<{tag}>\n{inside}\n</{tag}>"
 
 
 @cache

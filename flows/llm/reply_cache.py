@@ -6,11 +6,13 @@ and the shape of the reply: the same facts give the same question in the next ru
 
 import hashlib
 import json
+from collections.abc import Mapping
 from uuid import UUID
 
 from flows.errors import CutOff
+from flows.llm import messages
 from flows.llm.client import current_model
-from flows.llm.messages import Reply, block
+from flows.llm.messages import Reply, Text
 from flows.records import Step
 from flows.store.client import current_store
 
@@ -24,11 +26,11 @@ async def ask(
     step: Step,
     model: str,
     system: str,
-    blocks: dict[str, str],
+    blocks: Mapping[str, Text],
     reply_type: type[Reply],
     reply_tokens: int,
 ) -> Reply:
-    """One question about some blocks of text (name → text), asked unless the reply is known.
+    """One question about some blocks of text (see messages.blocks), asked unless the reply is known.
 
     Raises what Claude.ask raises.
     """
@@ -44,7 +46,7 @@ async def ask(
             step=step,
             model=model,
             system=system,
-            content="\n\n".join(block(name, text) for name, text in blocks.items()),
+            content=messages.blocks(blocks),
             reply_type=reply_type,
             reply_tokens=reply_tokens,
         )

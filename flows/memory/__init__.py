@@ -2,5 +2,5 @@
 
 Takes the spool file of FoundFact that extraction leaves; gives KnownFacts (`consolidation`, `reduction`), the MEMORY
 document (`document`) and the five profile sections (`sections`). May import: llm, store by way of llm's reply cache,
-and what all share.
+chunks' form of a text, and what all share.
 """

@@ -5,15 +5,16 @@ from datetime import UTC, datetime
 
 import pytest
 
+from flows.chunks.turns import Part
 from flows.errors import ModelError, OutOfRetries, Refused, RequestRejected, SpendLimitReached
 from flows.extraction import question
 from flows.extraction.packing import Excerpt
 from flows.extraction.question import ChunkFacts
-from flows.llm.messages import block
+from flows.llm.messages import blocks
 from flows.records import Step
 
 MODEL = "claude-haiku-5-5"
-TEXT = "# T\n\nUser: I like tea. My colleague Zacharias is at 5 Elm Street."
+TEXT = "I like tea. My colleague Zacharias is at 5 Elm Street."
 
 
 async def ask(client):
@@ -21,7 +22,7 @@ async def ask(client):
         step=Step.EXTRACT_FACTS,
         model=MODEL,
         system="Note facts.",
-        content=block("excerpt-1", TEXT),
+        content=blocks({"excerpt-1": [("user", TEXT)]}),
         reply_type=ChunkFacts,
         reply_tokens=1_000,
     )
@@ -51,7 +52,7 @@ def extracted(model, pack, *faults):
 
 
 def excerpts(*texts):
-    return [Excerpt(f"k{number}", f"# T\n\nUser: {text}", 10) for number, text in enumerate(texts, 1)]
+    return [Excerpt(f"k{number}", [Part("user", text)], 10) for number, text in enumerate(texts, 1)]
 
 
 def test_a_content_filter_is_a_refusal_of_that_chunk_and_of_no_other(model):

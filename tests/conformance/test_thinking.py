@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from flows import models
 from flows.errors import CutOff
 from flows.llm import tokens
-from flows.llm.messages import block
+from flows.llm.messages import blocks
 from flows.records import Step
 
 HAIKU, OLDER = "claude-haiku-5-5", "claude-haiku-4-5"
@@ -31,7 +31,7 @@ def ask(model, step, *, name=HAIKU, times=1, reply_tokens=1_000, facts=1, thinki
                     step=step,
                     model=name,
                     system=f"Write, {number}.",
-                    content=block("facts", lines),
+                    content=blocks({"facts": lines}),
                     reply_type=MemoryDocument,
                     reply_tokens=reply_tokens,
                 )

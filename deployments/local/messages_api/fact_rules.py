@@ -1,11 +1,11 @@
-"""Rules that find first-person facts in a chunk, for the Messages API stand-in: no model, the person's own sentences.
+"""Rules that find first-person facts in what a person says, for the Messages API stand-in: no model, their sentences.
 
-A fact is a whole sentence of a `User:` or `Instructions:` message that begins like one of the patterns below. Code
-blocks, quoted lines and questions hold no facts.
+A fact is a whole sentence of a message that begins like one of the patterns below. Code blocks, quoted lines and
+questions hold no facts.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 MAX_FACT_CHARACTERS = 500
@@ -54,7 +54,6 @@ _BEGINNINGS = {
 }
 _FACT = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _BEGINNINGS.items()))
 
-_MESSAGE = re.compile(r"(?:\A|\n\n)(User|Assistant|Instructions): ")
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _SENTENCE = re.compile(r"""[^.!?。！？\n]+(?:[.!?](?![\s"'”’)\]]|\Z)[^.!?。！？\n]*)*[.!?。！？]*""")
 _ISO = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)\b")
@@ -69,10 +68,10 @@ class Fact:
     date: str | None
 
 
-def facts(chunk: str) -> list[Fact]:
-    """The facts of a chunk, each once, in the order of the text."""
+def facts(said: Iterable[str]) -> list[Fact]:
+    """The facts of a person's messages, each once, in their order."""
     found: dict[str, Fact] = {}
-    for message in _messages(chunk):
+    for message in said:
         for sentence in sentences(message):
             match = _FACT.match(sentence)
             if (
@@ -93,14 +92,6 @@ def sentences(message: str) -> Iterator[str]:
                 sentence = match.group().strip()
                 if sentence:
                     yield sentence
-
-
-def _messages(chunk: str) -> Iterator[str]:
-    """The texts of what the person said: from `User: ` or `Instructions: ` to where the next message begins."""
-    marks = list(_MESSAGE.finditer(chunk))
-    for mark, end in zip(marks, [*(mark.start() for mark in marks[1:]), len(chunk)], strict=True):
-        if mark[1] != "Assistant":
-            yield chunk[mark.end() : end]
 
 
 def _date(sentence: str) -> str | None:

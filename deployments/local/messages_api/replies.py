@@ -9,9 +9,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from deployments.local.messages_api import fact_rules
+from deployments.local.messages_api import fact_rules, marks
 
-_BLOCK = re.compile(r"<(excerpt-\d+|facts|memory|conversations)-([0-9a-f]{8,64})>\n(.*?)\n</\1-\2>", re.DOTALL)
 _AUTHOR = "Written by the rule-based stand-in, not by Claude: sentences are copied, not understood."
 _SECTION_TITLES = {
     "belief": "Who they are and what they believe",
@@ -24,6 +23,7 @@ _SECTION_ENTRIES = 200
 _UNKNOWN = "unknown"
 
 Json = dict[str, Any]
+Blocks = dict[str, marks.Block]
 
 
 def reply(kind: str | None, prompt: str) -> str:
@@ -31,22 +31,21 @@ def reply(kind: str | None, prompt: str) -> str:
     make = _REPLIES.get(kind or "")
     if make is None:
         return "I am the rule-based stand-in and answer only the requests of the full pass."
-    blocks = {match[1]: match[3] for match in _BLOCK.finditer(prompt)}
-    return json.dumps(make(blocks), ensure_ascii=False)
+    return json.dumps(make(marks.blocks(prompt)), ensure_ascii=False)
 
 
-def _chunk_facts(blocks: dict[str, str]) -> Json:
+def _chunk_facts(blocks: Blocks) -> Json:
     return {
         "facts": [
             {"kind": fact.kind, "text": fact.text, "date": fact.date, "excerpt": int(name.removeprefix("excerpt-"))}
-            for name, text in blocks.items()
+            for name, block in blocks.items()
             if name.startswith("excerpt-")
-            for fact in fact_rules.facts(text)
+            for fact in fact_rules.facts(block.said_by_person())
         ]
     }
 
 
-def _reduced_facts(blocks: dict[str, str]) -> Json:
+def _reduced_facts(blocks: Blocks) -> Json:
     """The half that was said last, without repetitions; the order stays."""
     unique = {_normal(fact["text"]): fact for fact in _facts(blocks)}
     facts = list(unique.values())
@@ -66,7 +65,7 @@ def _reduced_facts(blocks: dict[str, str]) -> Json:
     }
 
 
-def _memory_document(blocks: dict[str, str]) -> Json:
+def _memory_document(blocks: Blocks) -> Json:
     by_kind: dict[str, dict[str, str]] = {kind: {} for kind in _SECTION_TITLES}
     for fact in _facts(blocks):
         by_kind.get(fact["kind"], {}).setdefault(_normal(fact["text"]), fact["text"])
@@ -80,8 +79,8 @@ def _memory_document(blocks: dict[str, str]) -> Json:
     return {"sections": [*sections, {"title": "About this document", "entries": [_AUTHOR]}]}
 
 
-def _profile_sections(blocks: dict[str, str]) -> Json:
-    entries = [line[2:] for line in blocks.get("memory", "").splitlines() if line.startswith("- ")]
+def _profile_sections(blocks: Blocks) -> Json:
+    entries = [line[2:] for line in _lines(blocks, "memory") if line.startswith("- ")]
     interests = list(_after(entries, r"I (?:love|like|prefer) (.+?)[.!]?$"))[:20]
     projects = list(_after(entries, r"I(?:'m| am) (?:working on|building|writing) (.+?)[.!]?$"))[:20]
     rules = [entry for entry in entries if re.match(r"I (?:prefer|always|never|hate|can't stand) ", entry)][:20]
@@ -127,7 +126,7 @@ def _profile_sections(blocks: dict[str, str]) -> Json:
     }
 
 
-_REPLIES: dict[str, Callable[[dict[str, str]], Json]] = {
+_REPLIES: dict[str, Callable[[Blocks], Json]] = {
     "ChunkFacts": _chunk_facts,
     "ReducedFacts": _reduced_facts,
     "MemoryDocument": _memory_document,
@@ -135,8 +134,12 @@ _REPLIES: dict[str, Callable[[dict[str, str]], Json]] = {
 }
 
 
-def _facts(blocks: dict[str, str]) -> list[Json]:
-    return [json.loads(line) for line in blocks.get("facts", "").splitlines() if line.startswith("{")]
+def _facts(blocks: Blocks) -> list[Json]:
+    return [json.loads(line) for line in _lines(blocks, "facts") if line.startswith("{")]
+
+
+def _lines(blocks: Blocks, name: str) -> list[str]:
+    return blocks[name].text.splitlines() if name in blocks else []
 
 
 def _normal(text: str) -> str:

@@ -23,7 +23,7 @@ from flows.errors import (
 )
 from flows.extraction.question import ChunkFacts
 from flows.llm.client import open_model
-from flows.llm.messages import block
+from flows.llm.messages import blocks
 from flows.records import Step
 from tests.conftest import clean_environment
 
@@ -69,7 +69,7 @@ async def ask_one(
         step=Step.EXTRACT_FACTS,
         model=model,
         system="Note facts.",
-        content=block("excerpt-1", f"# T\n\nUser: {text}"),
+        content=blocks({"excerpt-1": [("user", text)]}),
         reply_type=ChunkFacts,
         reply_tokens=reply_tokens,
     )

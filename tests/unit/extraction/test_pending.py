@@ -11,7 +11,7 @@ from flows.extraction import extract, message_batches, question
 from flows.extraction.pending import PendingChunks
 from flows.extraction.question import PROMPT_VERSION
 from flows.extraction.slot_sharing import SlotSharing
-from flows.records import ChunkRecord, FoundFact, KnownFact, RunFile
+from flows.records import FoundFact, KnownFact, RunFile, SpooledChunk
 from tests.unit.fake_prefect import FakePrefect
 from tests.unit.fake_supabase import RUN, USER
 from tests.unit.waiting import until
@@ -29,7 +29,7 @@ def chunks_file(tmp_path, supabase, run_log, monkeypatch):
     spool.write(
         path,
         (
-            ChunkRecord(
+            SpooledChunk(
                 chunk_key=f"{number:032x}",
                 conversation_id=f"c{number}",
                 title="T",
@@ -38,6 +38,7 @@ def chunks_file(tmp_path, supabase, run_log, monkeypatch):
                 last_message=0,
                 message_count=1,
                 content=f"# T\n\nUser: I like tea number {number}.",
+                turns=[5],
                 token_count=1_500,
                 created_at="2026-01-02T03:04:05+00:00" if number else None,
             )

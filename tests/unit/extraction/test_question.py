@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from flows.chunks.turns import Part
 from flows.errors import InvalidReply, ModelRefusedAccess, OutOfRetries
 from flows.extraction import question
 from flows.extraction.packing import Excerpt
@@ -13,7 +14,7 @@ MODEL = "claude-haiku-5-5"
 
 
 def excerpt(key, *said, filling=""):
-    return Excerpt(key, "# T\n\n" + "\n\n".join(f"User: {text}{filling}" for text in said), 10)
+    return Excerpt(key, [Part("conversation", "# T"), *(Part("user", f"{text}{filling}") for text in said)], 10)
 
 
 def answers(model, pack, *faults):

@@ -15,15 +15,15 @@ from flows.errors import (
     SpendLimitReached,
 )
 from flows.extraction.question import ChunkFacts
-from flows.llm.messages import block, request
+from flows.llm.messages import blocks, request
 from flows.records import Step
 from tests.unit.waiting import until
 
-TEXT = "# T\n\nUser: I like tea."
+TEXT = "I like tea."
 
 
 async def ask(client, text=TEXT, model="claude-haiku-5-5", reply_tokens=1_000):
-    content = block("excerpt-1", text)
+    content = blocks({"excerpt-1": [("user", text)]})
     return await client.ask(
         step=Step.EXTRACT_FACTS,
         model=model,
@@ -124,7 +124,7 @@ def test_a_batch_is_handed_in_once_and_its_results_are_read(model):
     asked_for = request(
         model="claude-haiku-5-5",
         system="Note facts.",
-        content=block("excerpt-1", TEXT),
+        content=blocks({"excerpt-1": [("user", TEXT)]}),
         reply_type=ChunkFacts,
         max_tokens=1_000,
         thinking="off",

@@ -5,10 +5,6 @@ import pytest
 from deployments.local.messages_api.fact_rules import facts
 
 
-def chunk(text, speaker="User"):
-    return f"# A title\nDate: 2025-01-01\n\n{speaker}: {text}"
-
-
 @pytest.mark.parametrize(
     ("sentence", "kind", "date"),
     [
@@ -29,7 +25,7 @@ def chunk(text, speaker="User"):
     ],
 )
 def test_a_first_person_sentence_is_a_fact_word_for_word(sentence, kind, date):
-    (fact,) = facts(chunk(f"Some words before. {sentence} And after."))
+    (fact,) = facts([f"Some words before. {sentence} And after."])
     assert (fact.text, fact.kind, fact.date) == (sentence, kind, date)
 
 
@@ -45,16 +41,11 @@ def test_a_first_person_sentence_is_a_fact_word_for_word(sentence, kind, date):
     ],
 )
 def test_questions_code_quotes_and_reports_are_no_facts(text):
-    assert facts(chunk(text)) == []
+    assert facts([text]) == []
 
 
-def test_what_the_assistant_says_of_itself_is_no_fact():
-    assert facts(chunk("I prefer short answers.", speaker="Assistant")) == []
-    assert len(facts(chunk("I prefer short answers.", speaker="Instructions"))) == 1
-
-
-def test_a_fact_said_twice_in_a_chunk_is_one():
-    assert len(facts(chunk("I like tea. Really. I like tea."))) == 1
+def test_a_fact_said_twice_is_one():
+    assert len(facts(["I like tea. Really. I like tea.", "I like tea."])) == 1
 
 
 @pytest.mark.parametrize(
@@ -62,5 +53,5 @@ def test_a_fact_said_twice_in_a_chunk_is_one():
 )
 def test_hostile_text_takes_no_longer_than_any_other(text):
     started = time.process_time()
-    facts(chunk(text))
+    facts([text])
     assert time.process_time() - started < 10  # a runaway pattern takes hours

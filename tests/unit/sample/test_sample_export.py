@@ -11,12 +11,15 @@ import pytest
 from deployments.local.messages_api import fact_rules
 from flows import exports
 from flows.chunks import cutting
+from flows.chunks.turns import parts
+from flows.chunks.writing import record
 from flows.exports.conversations import Conversation, Speaker
 from tests import sample
 from tests.sample import chatgpt_export, persona
 
 ROOT = Path(__file__).resolve().parents[3]
 DATA = ROOT / "tests" / "data"
+PERSON = ("user", "instructions")
 
 
 pytestmark = pytest.mark.xdist_group("sample export")
@@ -44,8 +47,8 @@ def read():
 
 @pytest.fixture(scope="module")
 def chunks(read):
-    """conversation id → its chunks' texts."""
-    return {key: [chunk.content for chunk in cutting.cut(conversation)] for key, conversation in read.items()}
+    """conversation id → its chunks."""
+    return {key: [record(chunk) for chunk in cutting.cut(conversation)] for key, conversation in read.items()}
 
 
 def messages(conversation):
@@ -282,17 +285,20 @@ def test_old_conversations_with_recent_facts_were_begun_long_before(conversation
 
 def test_a_planted_fact_is_whole_in_a_chunk_of_its_conversation(chunks, facts):
     survivors = [fact for fact in facts if fact.survives]
-    assert [fact for fact in survivors if not any(fact.text in text for text in chunks[fact.conversation_id])] == []
+    assert [
+        fact for fact in survivors if not any(fact.text in chunk.content for chunk in chunks[fact.conversation_id])
+    ] == []
 
 
 def test_what_the_person_does_not_see_is_in_no_chunk(chunks, facts):
     lost = [fact for fact in facts if not fact.survives and fact.where != "assistant_says"]
-    text = "\n".join(text for texts in chunks.values() for text in texts)
+    text = "\n".join(chunk.content for cut in chunks.values() for chunk in cut)
     assert [fact for fact in lost if fact.text in text] == []
 
 
 def test_the_rules_find_the_planted_facts_and_nothing_else(chunks, facts):
-    found = {fact.text: fact.kind for texts in chunks.values() for text in texts for fact in fact_rules.facts(text)}
+    said = (part.text for cut in chunks.values() for chunk in cut for part in parts(chunk) if part.name in PERSON)
+    found = {fact.text: fact.kind for fact in fact_rules.facts(said)}
     # A title stands above the messages of a chunk, where the rules do not look.
     assert found == {fact.text: fact.kind for fact in facts if fact.survives and fact.where != "title"}
 
@@ -308,7 +314,7 @@ def test_no_sentence_of_the_banks_is_a_fact_by_accident():
     texts += [*persona.FOLLOW_UPS, *persona.QUOTES, *persona.ABOUT_HER, *persona.HOW_TO_ANSWER]
     texts += [persona.SNIPPET, persona.TRACEBACK, *persona.FUNCTIONS, *(title for title, _ in persona.ARTICLES)]
     assert len(texts) > 2_000
-    assert [text for text in texts if fact_rules.facts(f"User: {text}")] == []
+    assert [text for text in texts if fact_rules.facts([text])] == []
 
 
 def test_the_sentences_of_the_person_are_many(read):
