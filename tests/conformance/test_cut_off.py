@@ -6,7 +6,9 @@ import json
 import pytest
 
 from flows import spool
+from flows.chunks import turns
 from flows.errors import CutOff
+from flows.exports.conversations import Speaker
 from flows.memory import document, reduction, sections
 from flows.records import KnownFact, SpooledChunk
 from tests.unit.fake_supabase import USER
@@ -74,8 +76,8 @@ def test_a_group_of_facts_whose_reply_is_cut_off_is_reduced_in_halves(model, sup
 
 def test_a_profile_that_is_cut_off_is_written_from_fewer_conversations(model, supabase, tmp_path):
     path = tmp_path / "chunks.jsonl"
-    chunk = SpooledChunk("0" * 32, "c", "T", 0, 0, 0, 1, "talk " * 20_000, 60_000, None, turns=[0])
-    spool.write(path, [chunk])
+    content, begins = turns.joined("# T\n", [(Speaker.USER, "I like tea. " * 10_000)])
+    spool.write(path, [SpooledChunk("0" * 32, "c", "T", 0, 0, 0, 1, content, 30_000, None, turns=begins)])
     memory_md = "# MEMORY\n\n- My name is Ana.\n"
     profile, calls = run(model, lambda: sections.regenerate(USER, path, memory_md), cut_off("ProfileSections", 2))
     assert calls == 3
