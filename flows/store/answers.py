@@ -60,15 +60,16 @@ class AnswerTable:
     async def batches(self, user_id: UUID, prompt_version: str, model: str) -> list[PendingBatch]:
         """The batches that have been handed in and not ended, oldest first."""
         asked = {"user_id": str(user_id), "prompt_version": prompt_version, "model": model}
-        query = Query("extraction_batches", "batch_id,requests", equal=asked, order="created_at")
-        return msgspec.convert(await self._requests.select(query), list[PendingBatch])
+        query = Query("extraction_batches", "batch_id,requests,created_at", equal=asked, order="batch_id")
+        rows = sorted([row async for row in pages(self._requests, query)], key=lambda row: row["created_at"])
+        return msgspec.convert(rows, list[PendingBatch])
 
     # Replies of the steps after extraction
 
     async def reply(self, user_id: UUID, request_key: str) -> Any:
         """What a model has replied to a request since the last complete pass; None: nothing."""
         asked = {"user_id": str(user_id), "request_key": request_key}
-        rows = await self._requests.select(Query("model_replies", "reply", equal=asked))
+        rows = (await self._requests.select(Query("model_replies", "reply", equal=asked))).rows
         return rows[0]["reply"] if rows else None
 
     async def save_reply(self, user_id: UUID, request_key: str, reply: Any) -> None:

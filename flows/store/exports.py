@@ -6,9 +6,8 @@ from urllib.parse import quote
 from uuid import UUID
 
 import httpx
-from storage3.exceptions import StorageApiError
 
-from flows.errors import ExportError, describe
+from flows.errors import ExportError
 from flows.settings import StoreSettings
 from flows.store.download import Download
 
@@ -48,8 +47,3 @@ def object_name(storage_path: str, user_id: UUID, bucket: str) -> str:
     if odd or len(segments) < 2 or segments[0].lower() != str(user_id):
         raise ExportError(f"storage_path must be {bucket}/<user_id>/<file>, in the folder of the user it is for")
     return "/".join(segments)
-
-
-@describe.register
-def _(error: StorageApiError) -> str:
-    return f"{type(error).__name__}: storage answered {error.status} {error.code}"

@@ -1,6 +1,7 @@
 """Who owns a user's pass, and what its status is."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -70,29 +71,33 @@ class PassTable:
 
         Whoever takes them has `lease` to start their runs; after that they are due again.
         """
-        rows = await self._requests.rpc("full_pass_take_due", {"p_limit": limit, "p_lease": _interval(lease)})
-        return msgspec.convert(rows, list[DueUser])
+        taken: list[DueUser] = []
+        # One at a time: "Max rows" cuts off what a function gives, too, and who is cut off would be taken by nobody.
+        while len(taken) < limit:
+            rows = await self._requests.rpc("full_pass_take_due", {"p_limit": 1, "p_lease": _interval(lease)})
+            if not rows:
+                break
+            taken += msgspec.convert(rows, list[DueUser])
+        return taken
 
     async def save_cost(self, user_id: UUID, run_id: str, cost: Mapping[str, Any]) -> None:
         await self._requests.rpc("full_pass_save_cost", {"p_user_id": str(user_id), "p_run_id": run_id, "p_cost": cost})
 
     async def processing(self) -> AsyncIterator[tuple[UUID, str]]:
         """User and flow run of every row that says processing; "" for a row that names none, as older systems left."""
-        asked = Query(
-            _TABLE,
-            "user_id,full_pass_run_id",
-            equal={"full_pass_status": "processing"},
-            order="user_id",
-            after=str(UUID(int=0)),
-        )
+        asked = _by_user(Query(_TABLE, "user_id,full_pass_run_id", equal={"full_pass_status": "processing"}))
         async for row in pages(self._requests, asked):
             yield UUID(row["user_id"]), row["full_pass_run_id"] or ""
 
     async def rows(self, user_ids: Iterable[UUID], columns: str) -> dict[UUID, ProfileRow]:
         """The named columns (user_id is one) of the rows of some users; who has none is missing."""
-        asked = Query(_TABLE, columns, among={"user_id": [str(user_id) for user_id in user_ids]})
-        rows = msgspec.convert(await self._requests.select(asked), list[ProfileRow])
+        asked = _by_user(Query(_TABLE, columns, among={"user_id": [str(user_id) for user_id in user_ids]}))
+        rows = [msgspec.convert(row, ProfileRow) async for row in pages(self._requests, asked)]
         return {row.user_id: row for row in rows}
+
+
+def _by_user(query: Query) -> Query:
+    return replace(query, order="user_id", after=str(UUID(int=0)))
 
 
 def _ownership(answer: Any, user_id: UUID) -> Ownership:

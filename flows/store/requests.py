@@ -1,26 +1,28 @@
 """One request to Supabase's REST API: repeated while the service is away, with errors that say what to do."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import httpx
-from postgrest import APIError
+from postgrest import CountMethod
+from postgrest.base_request_builder import RequestConfig
 from supabase import AsyncClient
 
 from flows.errors import NotOwner, StoreError, UserNotFound, describe
 from flows.store import backoff
+from flows.store.refusals import Refusal
 
 Row = dict[str, Any]
 
-_PAGE = 1_000  # rows: what a Supabase project returns at most unless told otherwise
+_PAGE = 1_000  # rows: what a Supabase project returns at most unless told otherwise ("Max rows")
 _NOT_OWNER = "FP001"  # raised by full_pass_require_owner
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Rows of a table; `after` and `order` name the same column."""
+    """Rows of a table; `after` and `order` name the same column. `counted`: the answer says how many there are."""
 
     table: str
     columns: str
@@ -29,12 +31,23 @@ class Query:
     order: str | None = None
     after: str | None = None
     limit: int | None = None
+    counted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows of a query. `total`: how many it has without limits, by the same statement; None: not asked, or not said."""
+
+    rows: list[Row]
+    total: int | None = None
 
 
 class Requests(Protocol):
     """What the tables of the store are made of; a stand-in for tests has these two."""
 
-    async def select(self, query: Query) -> list[Row]: ...
+    async def select(self, query: Query) -> Page:
+        """The first rows of the query: as many as its limit and the project's "Max rows" let through."""
+        ...
 
     async def rpc(self, function: str, arguments: Mapping[str, Any]) -> Any:
         """Calls an SQL function. Each may be called again with the same arguments."""
@@ -42,15 +55,23 @@ class Requests(Protocol):
 
 
 async def pages(requests: Requests, query: Query) -> AsyncIterator[Row]:
-    """All rows in the order of the query's `order`, page by page; without those where it is null."""
+    """All rows in the order of the query's `order`, page by page; without those where it is null.
+
+    How many rows a page may have, only the project knows, so a short page says nothing. The last one is that which has
+    as many rows as there are left, or none. Counting reads all that are left, so only a page that may be the last, by
+    the count before, is counted.
+    """
     query = replace(query, after=query.after or "", limit=_PAGE)
+    left, size = 0, _PAGE
     while True:
-        rows = await requests.select(query)
-        for row in rows:
+        page = await requests.select(replace(query, counted=left <= size))
+        for row in page.rows:
             yield row
-        if len(rows) < _PAGE:
+        if not page.rows or page.total == len(page.rows):
             return
-        query = replace(query, after=rows[-1][query.order or ""])
+        size = len(page.rows)
+        left = (left if page.total is None else page.total) - size
+        query = replace(query, after=page.rows[-1][query.order or ""])
 
 
 class SupabaseRequests:
@@ -60,8 +81,10 @@ class SupabaseRequests:
         self._client = client
         self._patience = patience
 
-    async def select(self, query: Query) -> list[Row]:
-        asked = self._client.table(query.table).select(query.columns)
+    async def select(self, query: Query) -> Page:
+        asked = self._client.table(query.table).select(
+            query.columns, count=CountMethod.exact if query.counted else None
+        )
         for column, value in query.equal.items():
             asked = asked.eq(column, value)
         for column, values in query.among.items():
@@ -72,28 +95,30 @@ class SupabaseRequests:
             asked = asked.order(query.order)
         if query.limit is not None:
             asked = asked.limit(query.limit)
-        rows: list[Row] = (await self._reach(asked.execute)).data
-        return rows
+        answer = await self._reach(asked.request, list)
+        total = answer.headers.get("content-range", "").rpartition("/")[2]
+        return Page(answer.json(), int(total) if query.counted and total.isdecimal() else None)
 
     async def rpc(self, function: str, arguments: Mapping[str, Any]) -> Any:
-        return (await self._reach(self._client.rpc(function, dict(arguments)).execute)).data
+        answer = await self._reach(self._client.rpc(function, dict(arguments)).request)
+        return answer.json() if answer.content else None
 
-    async def _reach(self, send: Callable[[], Awaitable[Any]]) -> Any:
+    async def _reach(self, request: RequestConfig[httpx.AsyncClient], form: type = object) -> httpx.Response:
+        # Not the builder's execute(): its errors have no HTTP status, and it takes a page of HTML for data.
         pauses = backoff.pauses(self._patience)
         while True:
             try:
-                return await send()
-            except APIError as error:
-                if error.code == _NOT_OWNER:
-                    raise NotOwner(owned_by(error.details, "processing")) from None
-                problem = _refused(error)
-                if not _is_passing(error):
-                    raise problem from None
-            except httpx.TransportError as error:
-                problem = StoreError(f"Supabase could not be reached ({type(error).__name__}); check SUPABASE_URL")
-            pause = next(pauses, None)
+                answer = await request.send(httpx.Headers())
+                if (refusal := Refusal.of(answer, form)) is None:
+                    return answer
+                if refusal.code == _NOT_OWNER:
+                    raise NotOwner(owned_by(refusal.details, "processing"))
+                problem, is_passing = refusal.error(), refusal.is_passing
+            except httpx.RequestError as error:
+                problem, is_passing = _unreachable(error), True
+            pause = next(pauses, None) if is_passing else None
             if pause is None:
-                raise problem from None
+                raise problem
             await asyncio.sleep(pause)
 
 
@@ -108,32 +133,8 @@ def owned_by(owner: str | None, status: str | None) -> str:
     return f"this flow run does not own the user (status {status}, last run {owner})"
 
 
-def _is_passing(error: APIError) -> bool:
-    # 08…, 53… and 57…: connection lost, out of resources, shutting down or out of time. 40… and 55P03: another
-    # transaction was in the way. PGRST000-003: PostgREST has no database. A status alone: what is before it failed.
-    code = str(error.code or "")
-    if len(code) == 5:
-        return code.startswith(("08", "40", "53", "55P03", "57"))
-    return code.startswith("PGRST00") or (code.isdigit() and (int(code) == 429 or int(code) >= 500))
-
-
-def _refused(error: APIError) -> StoreError:
-    if str(error.code) in ("PGRST301", "PGRST303", "401"):
-        return StoreError("Supabase does not accept the key; set SUPABASE_SERVICE_KEY to the service_role key")
-    if str(error.code) in ("42501", "403"):
-        return StoreError("the key may not do this; set SUPABASE_SERVICE_KEY to the service_role key, not the anon key")
-    if str(error.code) in ("PGRST202", "PGRST205", "42P01", "42703", "42883"):
-        return StoreError(
-            "the database lacks the full pass's tables or functions; apply deployments/supabase/migrations"
-        )
-    if _is_passing(error):
-        return StoreError(f"the database does not answer (code {error.code}); see the status of the Supabase project")
-    return StoreError(f"the database refused the request with code {error.code}")
-
-
-@describe.register
-def _(error: APIError) -> str:
-    return f"{type(error).__name__}: the database answered {error.code or 'without a code'}"
+def _unreachable(error: httpx.RequestError) -> StoreError:
+    return StoreError(f"Supabase could not be reached ({type(error).__name__}); check SUPABASE_URL")
 
 
 @describe.register

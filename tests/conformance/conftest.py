@@ -1,3 +1,62 @@
+"""One Supabase project for the tests of a process, the gateway on a copy of the migrated database; and a model."""
+
+import asyncio
+import secrets
+import sys
+from collections.abc import Iterator
+
+import asyncpg
+import httpx
+import pytest
+
+from deployments.local.postgres import EmbeddedPostgres
+from deployments.local.processes import Port, Service
+from deployments.local.stack import ROOT
+from deployments.local.supervisor import Supervisor
+from tests.conformance.supabase import BUCKET, SECRET, Project
+from tests.conftest import clean_environment
+from tests.integration.store.sql import Database
 from tests.unit.conftest import model, supabase
 
 __all__ = ["model", "supabase"]
+
+
+@pytest.fixture(scope="session")
+def running_project(
+    postgres: EmbeddedPostgres, migrated: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Project]:
+    name = f"test_{secrets.token_hex(6)}"
+
+    async def copy() -> None:
+        connection = await asyncpg.connect(postgres.url("postgres"))
+        await connection.execute(f"create database {name} template {migrated}")
+        await connection.close()
+
+    asyncio.run(copy())
+    port, folder = Port(0), tmp_path_factory.mktemp("project")
+    arguments = ["--port", str(port.number), "--database-url", postgres.url(name), "--storage-dir", f"{folder}/storage"]
+    with Supervisor(folder) as supervisor:
+        service = Service(
+            "gateway",
+            [sys.executable, "-m", "deployments.local.supabase", *arguments],
+            supervisor=supervisor,
+            log=folder / "log",
+            environment={**clean_environment(), "SUPABASE_JWT_SECRET": SECRET},
+            cwd=ROOT,
+        )
+        service.start()
+        service.wait_until_listening("127.0.0.1", port.number)
+        project = Project(f"http://127.0.0.1:{port.number}", Database(postgres.url(name)))
+        headers = {"apikey": project.key, "Authorization": f"Bearer {project.key}"}
+        httpx.post(f"{project.url}/storage/v1/bucket", json={"id": BUCKET}, headers=headers).raise_for_status()
+        yield project
+    port.release()
+
+
+@pytest.fixture
+def project(running_project: Project) -> Iterator[Project]:
+    """As on the first day: default settings, nothing wrong, nothing counted."""
+    running_project.behaves()
+    running_project.asked()
+    yield running_project
+    running_project.behaves()

@@ -116,8 +116,11 @@ class FullPassService:
         return found
 
     def token_of(self, user_id: UUID) -> str:
-        secret = json.loads((self.stack.state / "secrets.json").read_text())["jwt_secret"]
-        return keys.user_token(secret, user_id)
+        return keys.user_token(self.jwt_secret, user_id)
+
+    @property
+    def jwt_secret(self) -> str:
+        return str(json.loads((self.stack.state / "secrets.json").read_text())["jwt_secret"])
 
     def full_pass(self, user_id: UUID, content: bytes | list[Json], **settings: str) -> Json:
         """Uploads and runs the flow, on the stack's server but in this process: that spares the start of another one.

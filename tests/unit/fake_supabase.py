@@ -11,7 +11,7 @@ from uuid import UUID
 from flows.errors import ExportError, NotOwner
 from flows.store.client import Store
 from flows.store.exports import ExportBucket
-from flows.store.requests import Query, Row
+from flows.store.requests import Page, Query, Row
 
 USER = UUID("00000000-0000-4000-8000-000000000001")
 RUN = "11111111-0000-4000-8000-000000000001"
@@ -31,6 +31,7 @@ class FakeSupabase:
         }
         self.pauses: dict[str, float] = {}
         self.progress: list[tuple[str, int]] = []
+        self.selects = 0
 
     def store(self, exports: object = None) -> Store:
         return Store.of(self, cast(ExportBucket, exports or Nothing()))
@@ -50,7 +51,8 @@ class FakeSupabase:
 
     # Requests
 
-    async def select(self, query: Query) -> list[Row]:
+    async def select(self, query: Query) -> Page:
+        self.selects += 1
         if query.table == "user_profiles":
             rows = [{"user_id": user_id, **row} for user_id, row in self.profiles.items()]
         else:
@@ -59,7 +61,9 @@ class FakeSupabase:
         found = [row for row in rows if _matches(row, query)]
         if query.order:
             found.sort(key=lambda row: row.get(query.order or "") or "")
-        return [{name: row.get(name) for name in names} for row in found[: min(query.limit or 10**9, self._max_rows)]]
+        shown = found[: min(query.limit or self._max_rows, self._max_rows)]
+        rows = [{name: row.get(name) for name in names} for row in shown]
+        return Page(rows, len(found) if query.counted else None)
 
     async def rpc(self, function: str, arguments: Mapping[str, Any]) -> Any:
         sent = json.loads(json.dumps(arguments))  # nothing but JSON gets through HTTP
@@ -162,7 +166,7 @@ class FakeSupabase:
         self.profiles[user_id] |= {**sections, "soulprint_text": soulprint_text}
 
     def _full_pass_take_due(self, limit: int, lease: str) -> list[Row]:
-        due = [(user_id, row) for user_id, row in self.profiles.items() if row.get("due")][:limit]
+        due = [(user_id, row) for user_id, row in self.profiles.items() if row.pop("due", False)][:limit]
         return [
             {
                 "user_id": user_id,

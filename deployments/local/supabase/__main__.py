@@ -4,7 +4,8 @@
 
 Each request is one transaction under the role and claims of its key, so row level security is in force as in a real
 project. What is not supported answers 501 and says what it was.
-Source: PostgREST's documentation, "Errors".
+Tests set faults and "Max rows" by PUT /_control; see `deployments.local.supabase.faults`.
+Source: PostgREST's documentation, "Errors", and its Error.hs.
 """
 
 import argparse
@@ -17,33 +18,49 @@ from pathlib import Path
 import asyncpg
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from deployments.local.supabase.faults import Control, Faults
+from deployments.local.supabase.gateway import GatewayError
 from deployments.local.supabase.object_storage import ObjectStorage, StorageError
 from deployments.local.supabase.query_language import QueryError, not_supported
 from deployments.local.supabase.rest import Rest
 from deployments.local.supabase.sessions import Sessions
 
-#: SQLSTATE, or its first characters → HTTP status, as PostgREST has it; anything else is 400.
+#: SQLSTATE, or its first characters → HTTP status, as PostgREST has it (Error.hs, mapSQLtoHTTP); anything else is 400.
 _STATUS = {
+    "08": 503,
+    "09": 500,
+    "0L": 403,
+    "0P": 403,
     "23503": 409,
     "23505": 409,
+    "25": 500,
     "25006": 405,
     "28": 403,
-    "2F": 500,
+    "2D": 500,
+    "38": 500,
+    "39": 500,
+    "3B": 500,
+    "40": 500,
     "42501": 403,
     "42883": 404,
     "42P01": 404,
     "42P17": 500,
     "53": 503,
+    "53400": 500,
     "54": 500,
     "55": 500,
     "57": 500,
+    "57P01": 503,
     "58": 500,
     "F0": 500,
     "HV": 500,
+    "P0": 500,
+    "P0001": 400,
     "XX": 500,
 }
 
@@ -63,18 +80,18 @@ async def _refuse(request: Request, error: Exception) -> Response:
     if isinstance(error, asyncpg.PostgresError):
         details = error.detail
         error = _from_database(error)
-    if isinstance(error, StorageError):
+    if isinstance(error, StorageError | GatewayError):
         return error.response()
     assert isinstance(error, QueryError)
     if request.url.path.startswith("/storage/"):
-        status = error.status if error.status in (401, 403, 501, 503) else 400
-        return StorageError(status, error.code, error.message).response()
+        return StorageError.of(error).response()
     body = {"code": error.code, "message": error.message, "details": details, "hint": error.hint}
     return JSONResponse(body, status_code=error.status)
 
 
 def application(database_url: str, jwt_secret: str, storage: Path) -> Starlette:
-    sessions = Sessions(database_url, jwt_secret)
+    control = Control()
+    sessions = Sessions(database_url, jwt_secret, control)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -84,11 +101,15 @@ def application(database_url: str, jwt_secret: str, storage: Path) -> Starlette:
     everything = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     return Starlette(
         routes=[
-            *Rest(sessions).routes(),
+            *control.routes(),
+            *Rest(sessions, control).routes(),
             *ObjectStorage(sessions, storage).routes(),
             Route("/{rest:path}", _unsupported, methods=everything),
         ],
-        exception_handlers={QueryError: _refuse, StorageError: _refuse, asyncpg.PostgresError: _refuse},
+        middleware=[Middleware(Faults, control)],
+        exception_handlers={
+            error: _refuse for error in (GatewayError, QueryError, StorageError, asyncpg.PostgresError)
+        },
         lifespan=lifespan,
     )
 

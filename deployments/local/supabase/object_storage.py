@@ -1,12 +1,16 @@
 """Supabase Storage as the local gateway speaks it: private buckets, upload, streamed download, range requests.
 
-Source: the requests of Supabase's storage clients. What an object is stands in storage.objects, so row level security
-under the caller's role decides who may see or change it; its bytes lie in a file with a random name, so an object's
-name never becomes a path.
+Sources: the requests of Supabase's storage clients; supabase/storage: src/http/error-handler.ts and src/internal/errors
+(what fails is 400 with the real status in the body, but for a few), src/http/routes/object/getObject.ts (who has no
+token is told that there is no bucket), src/storage/renderer and src/storage/range.ts (headers; If-Range is never read).
+
+What an object is stands in storage.objects, so row level security under the caller's role decides who may see or change
+it; its bytes lie in a file with a random name, so an object's name never becomes a path.
 """
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,26 +21,56 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from deployments.local.supabase.query_language import not_supported
+from deployments.local.supabase.query_language import QueryError, not_supported
 from deployments.local.supabase.sessions import Sessions
 
 _MAX_NAME_BYTES = 1024
 _MAX_OBJECT_BYTES = 5 * 1024**3
+_SAID_BY_HTTP = {416, 429, 500, 501, 544}
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class StorageError(Exception):
-    """Answered in Storage's form. The hosted service answers 400 with the real status in the body."""
+    """Answered in Storage's form: 400 with the real status in the body, unless it is one of `_SAID_BY_HTTP`."""
 
-    def __init__(self, status: int, error: str, message: str):
-        self.status, self.error, self.message = status, error, message
+    def __init__(self, status: int, code: str, message: str, error: str | None = None):
+        super().__init__(message)
+        self.status, self.code, self.message, self.error = status, code, message, error or code
 
     def response(self) -> JSONResponse:
-        body = {"statusCode": str(self.status), "error": self.error, "message": self.message}
-        return JSONResponse(body, status_code=self.status if self.status in (401, 413, 501, 503) else 400)
+        body = {"statusCode": str(self.status), "code": self.code, "error": self.error, "message": self.message}
+        return JSONResponse(body, status_code=self.status if self.status in _SAID_BY_HTTP else 400)
+
+    @classmethod
+    def of(cls, error: QueryError) -> "StorageError":
+        """What Storage makes of a token that it cannot read, and of what the database says."""
+        match error.code:
+            case "PGRST301" | "PGRST303":
+                return cls(403, "AccessDenied", error.message, "Unauthorized")
+            case "42501":
+                return cls(403, "AccessDenied", "new row violates row-level security policy", "Unauthorized")
+            case "25006":
+                return cls(503, "DatabaseReadOnly", "The database is currently in read-only mode.")
+        if error.status == 503:
+            return cls(544, "DatabaseTimeout", "The connection to the database timed out")
+        return cls(error.status if error.status < 500 or error.status == 501 else 500, "DatabaseError", error.message)
 
 
-NOT_FOUND = StorageError(404, "not_found", "Object not found")
+NO_BUCKET = StorageError(404, "NoSuchBucket", "Bucket not found", "Bucket not found")
+NOT_FOUND = StorageError(404, "NoSuchKey", "Object not found", "not_found")
+_INVALID_RANGE = StorageError(416, "InvalidRange", "invalid range provided", "invalid_range")
+_TOO_LARGE = StorageError(413, "EntityTooLarge", "The object exceeded the maximum allowed size", "Payload too large")
+_DUPLICATE = StorageError(409, "KeyAlreadyExists", "The resource already exists", "Duplicate")
+
+
+class _Object(FileResponse):
+    """An object or a part of it. Starlette heeds If-Range; Storage does not know it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [header for header in scope["headers"] if header[0] != b"if-range"]
+        await super().__call__({**scope, "headers": headers}, receive, send)
 
 
 class ObjectStorage:
@@ -62,14 +96,14 @@ class ObjectStorage:
         body = await _json(request)
         name = body.get("id") or body.get("name")
         if not isinstance(name, str) or not name or "/" in name:
-            raise StorageError(400, "invalid_request", "a bucket needs an id without slashes")
+            raise StorageError(400, "InvalidRequest", "a bucket needs an id without slashes")
         async with self._sessions.open(request) as database:
             try:
                 await database.execute(
                     "insert into storage.buckets (id, name, public) values ($1, $1, $2)", name, bool(body.get("public"))
                 )
             except asyncpg.UniqueViolationError:
-                raise StorageError(409, "Duplicate", "The resource already exists") from None
+                raise StorageError(409, "ResourceAlreadyExists", _DUPLICATE.message, "Duplicate") from None
         return JSONResponse({"name": name})
 
     async def list_buckets(self, request: Request) -> Response:
@@ -80,11 +114,13 @@ class ObjectStorage:
         return Response(rows, media_type="application/json")
 
     async def download(self, request: Request) -> Response:
-        """Streamed from disk; Starlette answers HEAD, Range and If-Range."""
+        """Streamed from disk; Starlette answers HEAD and Range."""
         metadata = await self._find(request)
-        return FileResponse(
-            self._folder / metadata["file"], media_type=metadata["mimetype"], headers={"etag": metadata["eTag"]}
-        )
+        if (wanted := request.headers.get("range")) is not None:
+            _check_range(wanted, metadata["size"])
+        # So that a browser runs nothing that somebody has uploaded.
+        mimetype = "text/plain" if "text/html" in metadata["mimetype"] else metadata["mimetype"]
+        return _Object(self._folder / metadata["file"], media_type=mimetype, headers={"etag": metadata["eTag"]})
 
     async def upload(self, request: Request) -> Response:
         bucket, name = _object(request)
@@ -98,7 +134,7 @@ class ObjectStorage:
                     name,
                 )
                 if known and not replace:
-                    raise StorageError(409, "Duplicate", "The resource already exists")
+                    raise _DUPLICATE
                 try:
                     identity = await database.fetchval(
                         "insert into storage.objects (bucket_id, name, owner, metadata)"
@@ -109,7 +145,7 @@ class ObjectStorage:
                         json.dumps(metadata),
                     )
                 except asyncpg.ForeignKeyViolationError:
-                    raise StorageError(404, "Bucket not found", "Bucket not found") from None
+                    raise NO_BUCKET from None
                 path.rename(self._folder / metadata["file"])
         except BaseException:
             path.unlink(missing_ok=True)
@@ -137,10 +173,17 @@ class ObjectStorage:
     async def _find(self, request: Request) -> dict[str, Any]:
         """What is known of an object that the caller may see."""
         bucket, name = _object(request)
-        async with self._sessions.open(request) as database:
-            text = await database.fetchval(
-                "select metadata::text from storage.objects where bucket_id = $1 and name = $2", bucket, name
-            )
+        try:
+            async with self._sessions.open(request) as database:
+                text = await database.fetchval(
+                    "select metadata::text from storage.objects where bucket_id = $1 and name = $2", bucket, name
+                )
+                # Under no role: that there is a bucket is seen by whoever has a token.
+                await database.execute("reset role")
+                if not await database.fetchval("select exists (select from storage.buckets where id = $1)", bucket):
+                    raise NO_BUCKET
+        except QueryError as error:
+            raise NO_BUCKET if error.status == 401 else error from None
         metadata: dict[str, Any] | None = text and json.loads(text)
         if not metadata or not (self._folder / metadata["file"]).exists():
             raise NOT_FOUND
@@ -152,7 +195,7 @@ class ObjectStorage:
             async with request.form() as form:
                 file = next((part for part in form.values() if isinstance(part, UploadFile)), None)
                 if file is None:
-                    raise StorageError(400, "invalid_request", "the form has no file")
+                    raise StorageError(400, "InvalidRequest", "the form has no file")
                 return await self._write(_parts(file), file.content_type)
         return await self._write(request.stream(), request.headers.get("content-type"))
 
@@ -165,7 +208,7 @@ class ObjectStorage:
                 async for part in parts:
                     size += len(part)
                     if size > _MAX_OBJECT_BYTES:
-                        raise StorageError(413, "Payload too large", "The object exceeded the maximum allowed size")
+                        raise _TOO_LARGE
                     digest.update(part)
                     file.write(part)
         except BaseException:
@@ -179,6 +222,12 @@ class ObjectStorage:
         }
 
 
+def _check_range(wanted: str, size: int) -> None:
+    found = _RANGE.fullmatch(wanted)
+    if not found or found[0] == "bytes=-" or (found[1] and int(found[1]) >= size):
+        raise _INVALID_RANGE
+
+
 async def _parts(file: UploadFile) -> AsyncIterator[bytes]:
     while part := await file.read(1 << 16):
         yield part
@@ -188,9 +237,9 @@ async def _json(request: Request) -> dict[str, Any]:
     try:
         body = await request.json()
     except ValueError:
-        raise StorageError(400, "invalid_request", "the body is no JSON") from None
+        raise StorageError(400, "InvalidRequest", "the body is no JSON") from None
     if not isinstance(body, dict):
-        raise StorageError(400, "invalid_request", "the body must be an object")
+        raise StorageError(400, "InvalidRequest", "the body must be an object")
     return body
 
 

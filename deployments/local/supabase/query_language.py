@@ -68,10 +68,9 @@ class Query:
     offset: int = 0
     parameters: list[object] = field(default_factory=list)
 
-    def page(self) -> str:
-        return (f" limit {self.limit}" if self.limit is not None else "") + (
-            f" offset {self.offset}" if self.offset else ""
-        )
+    def page(self, max_rows: int) -> str:
+        limit = max_rows if self.limit is None else min(self.limit, max_rows)
+        return f" limit {limit}" + (f" offset {self.offset}" if self.offset else "")
 
 
 def parse(relation: Relation, arguments: Sequence[tuple[str, str]], parameters: Sequence[object] = ()) -> Query:

@@ -1,6 +1,7 @@
 """PostgREST's part of the local gateway: tables and functions of `public`, with JSON made by Postgres itself.
 
-Sources: PostgREST's documentation ("Tables and Views", "Functions as RPC", "Errors"), the requests of supabase-py.
+Sources: PostgREST's documentation ("Tables and Views", "Functions as RPC", "Pagination and Count", "db-max-rows",
+"Errors") and RangeQuery.hs, the requests of supabase-py.
 """
 
 import json
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from deployments.local.supabase.faults import Control
 from deployments.local.supabase.query_language import Query, QueryError, Relation, not_supported, parse, quoted
 from deployments.local.supabase.sessions import Connection, Sessions
 
@@ -19,8 +21,9 @@ _MAX_BODY_BYTES = 50 * 1024**2
 class Rest:
     """/rest/v1: tables and functions of the schema `public`."""
 
-    def __init__(self, sessions: Sessions):
+    def __init__(self, sessions: Sessions, control: Control):
         self._sessions = sessions
+        self._control = control
 
     def routes(self) -> list[Route]:
         return [
@@ -36,7 +39,8 @@ class Rest:
             relation = await _relation(database, request)
             query = parse(relation, request.query_params.multi_items())
             source = f"select {query.select} from {relation.sql}{query.where}"
-            rows = await _rows(database, source + query.order + query.page(), query.parameters)
+            page = query.page(self._control.behaviour.max_rows)
+            rows = await _rows(database, source + query.order + page, query.parameters)
             total = None
             if "count=" in request.headers.get("prefer", ""):
                 total = await database.fetchval(f"select count(*) from ({source}) c", *query.parameters)
@@ -97,12 +101,14 @@ class Rest:
             source = f" from json_to_record($1::json) as a({types})" if arguments else ""
             parameters = [json.dumps(arguments)] if arguments else []
             call = f"public.{quoted(name)}({passed})"
+            most = self._control.behaviour.max_rows  # of a function's rows, too
             if function["composite"]:
                 lateral = f"{source}, lateral {call} f" if source else f" from {call} f"
-                value = "coalesce(json_agg(f), '[]')" if function["set"] else "row_to_json(f)"
-                body = await database.fetchval(f"select ({value})::text{lateral}", *parameters)
+                value = "coalesce(json_agg(r.f), '[]')" if function["set"] else "row_to_json(r.f)"
+                rows = f"select f{lateral} limit {most if function['set'] else 1}"
+                body = await database.fetchval(f"select ({value})::text from ({rows}) r", *parameters)
             elif function["set"]:
-                rows = f"select {call} as v{source}"
+                rows = f"select {call} as v{source} limit {most}"
                 body = await database.fetchval(
                     f"select coalesce(json_agg(r.v), '[]')::text from ({rows}) r", *parameters
                 )
@@ -241,7 +247,9 @@ def _answer(
         return Response(status_code=status if status == 201 else 204)
     headers = {}
     if request.method in ("GET", "HEAD"):
-        count = len(json.loads(rows)) if total is not None else None
+        count = len(json.loads(rows))
         shown = f"{offset}-{offset + count - 1}" if count else "*"
         headers["content-range"] = f"{shown}/{'*' if total is None else total}"
+        if total is not None and count < total:
+            status = 206
     return Response(rows, status_code=status, media_type="application/json", headers=headers)

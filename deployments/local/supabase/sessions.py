@@ -9,6 +9,8 @@ import asyncpg
 import jwt
 from starlette.requests import Request
 
+from deployments.local.supabase.faults import Control
+from deployments.local.supabase.gateway import Gateway
 from deployments.local.supabase.query_language import QueryError
 
 _ROLES = {"anon", "authenticated", "service_role"}
@@ -28,21 +30,24 @@ UNREACHABLE = (
 
 
 class Sessions:
-    def __init__(self, database_url: str, jwt_secret: str):
+    def __init__(self, database_url: str, jwt_secret: str, control: Control):
         self._url = database_url
-        self._secret = jwt_secret
+        self._gateway = Gateway(jwt_secret)
+        self._control = control
         self._pool: asyncpg.Pool | None = None
 
     @asynccontextmanager
     async def open(self, request: Request) -> AsyncIterator[Connection]:
         """A transaction as the caller's role with the caller's claims, so that row level security applies.
 
-        Raises QueryError 401 for a key that is not ours, 503 while the database cannot be reached.
+        Raises GatewayError for a key and QueryError 401 for a token that is not ours, QueryError 503 while the database
+        cannot be reached.
         """
         role, claims = self._caller(request)
+        read_only = self._control.behaviour.read_only
         try:
             pool = await self._connected()
-            async with pool.acquire(timeout=10) as connection, connection.transaction():
+            async with pool.acquire(timeout=10) as connection, connection.transaction(readonly=read_only):
                 await connection.execute(
                     "select set_config('role', $1, true), set_config('request.jwt.claims', $2, true),"
                     " set_config('statement_timeout', $3, true)",
@@ -65,13 +70,8 @@ class Sessions:
         return self._pool
 
     def _caller(self, request: Request) -> tuple[str, str]:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            token = request.headers.get("apikey", "")
-        if not token:
-            return "anon", '{"role":"anon"}'
         try:
-            claims = jwt.decode(token, self._secret, algorithms=["HS256"], options={"verify_aud": False})
+            claims = self._gateway.claims(request) or {"role": "anon"}
         except jwt.ExpiredSignatureError:
             raise QueryError(401, "PGRST303", "JWT expired") from None
         except jwt.PyJWTError:

@@ -1,6 +1,7 @@
 """The local Supabase gateway through the real supabase client, and by hand where that client is too polite."""
 
 import asyncio
+import hashlib
 import json
 import secrets
 import sys
@@ -11,7 +12,7 @@ import httpx
 import pytest
 from postgrest import APIError
 from storage3.exceptions import StorageApiError
-from supabase import acreate_client
+from supabase import AsyncClientOptions, acreate_client
 
 from deployments.local.processes import Port, Service
 from deployments.local.stack import ROOT
@@ -71,7 +72,7 @@ def gateway(postgres, tmp_path_factory):
 
 @pytest.fixture
 def http(gateway):
-    headers = {"Authorization": f"Bearer {keys.mint_key(SECRET, 'service_role')}"}
+    headers = {"apikey": keys.secret_key(SECRET)}
     with httpx.Client(base_url=gateway, headers=headers, timeout=60) as client:
         yield client
 
@@ -81,9 +82,12 @@ def name() -> str:
     return f"thing-{uuid4()}"
 
 
-def through_client(gateway, use, key=None):
+def through_client(gateway, use, key=None, user=None):
+    """As the client sends it: the key in both headers, or beside it the token of a signed-in user."""
+
     async def run():
-        return await use(await acreate_client(gateway, key or keys.mint_key(SECRET, "service_role")))
+        options = AsyncClientOptions(headers={"Authorization": f"Bearer {user}"} if user else {})
+        return await use(await acreate_client(gateway, key or keys.secret_key(SECRET), options))
 
     return asyncio.run(run())
 
@@ -137,27 +141,30 @@ def test_row_level_security_decides_who_sees_what(gateway, name):
     user = uuid4()
     through_client(gateway, lambda client: client.table("things").insert({"name": name, "owner": str(user)}).execute())
 
-    def seen_by(key):
+    def seen_by(key, user=None):
         async def use(client):
             return len((await client.table("things").select("*").eq("name", name).execute()).data)
 
-        return through_client(gateway, use, key)
+        return through_client(gateway, use, key, user)
 
-    assert seen_by(keys.mint_key(SECRET, "service_role")) == 1
-    assert seen_by(keys.user_token(SECRET, user)) == 1
-    assert seen_by(keys.user_token(SECRET, uuid4())) == 0
-    assert seen_by(keys.mint_key(SECRET, "anon")) == 0
+    of_web_page = keys.publishable_key(SECRET)
+    assert seen_by(keys.secret_key(SECRET)) == seen_by(keys.mint_key(SECRET, "service_role")) == 1
+    assert seen_by(of_web_page, keys.user_token(SECRET, user)) == 1
+    assert seen_by(keys.mint_key(SECRET, "anon"), keys.user_token(SECRET, user)) == 1
+    assert seen_by(of_web_page, keys.user_token(SECRET, uuid4())) == 0
+    assert seen_by(of_web_page) == seen_by(keys.mint_key(SECRET, "anon")) == 0
     with pytest.raises(APIError) as refused:
         through_client(
             gateway,
             lambda client: client.table("things").insert({"name": "x"}).execute(),
+            of_web_page,
             keys.user_token(SECRET, user),
         )
     assert refused.value.code == "42501"
 
 
 @pytest.mark.parametrize(
-    "key",
+    "token",
     [
         keys.mint_key("x" * 64, "service_role"),
         keys.mint_key(SECRET, "postgres"),
@@ -165,10 +172,34 @@ def test_row_level_security_decides_who_sees_what(gateway, name):
         keys.mint_key(SECRET, "anon", exp=1),
     ],
 )
-def test_a_key_that_is_not_ours_is_401(http, key):
-    answer = http.get("/rest/v1/things", headers={"Authorization": f"Bearer {key}"})
+def test_a_token_that_is_not_ours_is_401(http, token):
+    answer = http.get("/rest/v1/things", headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 401
     assert answer.json()["code"].startswith("PGRST30")
+
+
+SECRET_KEY = keys.secret_key(SECRET)
+IN_BOTH = {"apikey": SECRET_KEY, "Authorization": f"Bearer {SECRET_KEY}"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        ({}, "No API key found in request"),
+        ({"Authorization": f"Bearer {SECRET_KEY}"}, "No API key found in request"),
+        ({"apikey": "sb_secret_of_another_project"}, "Invalid API key"),
+        ({"apikey": keys.mint_key("x" * 64, "service_role")}, "Invalid API key"),
+        ({"apikey": keys.user_token(SECRET, uuid4())}, "Invalid API key"),
+        ({**IN_BOTH, "apikey": keys.publishable_key(SECRET)}, "Invalid API key"),
+        (IN_BOTH, None),
+        ({"apikey": SECRET_KEY}, None),
+    ],
+)
+def test_the_gateway_knows_the_keys_of_its_project(gateway, headers, message):
+    answer = httpx.get(f"{gateway}/rest/v1/things", headers=headers)
+    assert answer.status_code == (401 if message else 200)
+    if message:
+        assert (answer.json()["message"], "code" in answer.json()) == (message, False)
 
 
 @pytest.mark.parametrize(
@@ -298,23 +329,41 @@ def test_a_part_of_an_object_can_be_asked_for(http, bucket):
     http.post(path, content=content).raise_for_status()
     whole = http.get(path)
     assert (whole.content, whole.headers["content-length"]) == (content, str(len(content)))
-    part = http.get(path, headers={"Range": "bytes=100-199", "If-Range": whole.headers["etag"]})
-    assert (part.status_code, part.content) == (206, content[100:200])
+    assert whole.headers["etag"] == f'"{hashlib.md5(content).hexdigest()}"'
+    part = http.get(path, headers={"Range": "bytes=100-199"})
+    assert (part.status_code, part.content, part.headers["etag"]) == (206, content[100:200], whole.headers["etag"])
     assert part.headers["content-range"] == f"bytes 100-199/{len(content)}"
     assert http.get(path, headers={"Range": "bytes=255900-"}).content == content[255_900:]
-    assert http.get(path, headers={"Range": "bytes=999999-"}).status_code == 416
     http.put(path, content=b"new").raise_for_status()
-    changed = http.get(path, headers={"Range": "bytes=1-", "If-Range": whole.headers["etag"]})
-    assert (changed.status_code, changed.content) == (200, b"new")
+    for wanted in ("bytes=999999-", "bytes=-", "bytes=0-1,2-3", "lines=1-"):
+        beyond = http.get(path, headers={"Range": wanted})
+        assert (beyond.status_code, beyond.json()["code"]) == (416, "InvalidRange")
+
+
+def test_a_part_comes_of_the_object_that_is_there_whatever_if_range_says(http, bucket):
+    path = f"/storage/v1/object/{bucket}/x"
+    http.post(path, content=b"old").raise_for_status()
+    old = http.get(path).headers["etag"]
+    http.put(path, content=b"new").raise_for_status()
+    part = http.get(path, headers={"Range": "bytes=1-", "If-Range": old})
+    assert (part.status_code, part.content) == (206, b"ew")
 
 
 def test_a_private_object_is_for_the_service_key_only(http, bucket):
     path = f"/storage/v1/object/{bucket}/x"
     http.post(path, content=b"private").raise_for_status()
-    for key in (keys.mint_key(SECRET, "anon"), keys.user_token(SECRET, uuid4())):
-        answer = http.get(path, headers={"Authorization": f"Bearer {key}"})
-        assert (answer.status_code, answer.json()["statusCode"]) == (400, "404")
-        assert http.post(f"{path}2", content=b"x", headers={"Authorization": f"Bearer {key}"}).status_code in (400, 403)
+    for token in (keys.mint_key(SECRET, "anon"), keys.user_token(SECRET, uuid4())):
+        answer = http.get(path, headers={"Authorization": f"Bearer {token}"})
+        assert (answer.status_code, answer.json()["statusCode"], answer.json()["code"]) == (400, "404", "NoSuchKey")
+        refused = http.post(f"{path}2", content=b"x", headers={"Authorization": f"Bearer {token}"})
+        assert (refused.status_code, refused.json()["statusCode"]) == (400, "403")
+
+
+def test_a_token_that_storage_cannot_read_sees_no_bucket(http, bucket):
+    path, headers = f"/storage/v1/object/{bucket}/x", {"Authorization": "Bearer nonsense"}
+    answer = http.get(path, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "NoSuchBucket")
+    assert http.post(path, content=b"x", headers=headers).json()["code"] == "AccessDenied"
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "a/../../b", "a//b", "%2e%2e/b", "a/%00b", "a" * 1_100])

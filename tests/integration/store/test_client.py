@@ -32,9 +32,10 @@ def test_a_key_of_another_project_is_said_to_be_wrong(service, monkeypatch):
         ask(monkeypatch, service.stack.url("gateway"), foreign)
 
 
-def test_a_key_of_a_lesser_role_is_said_to_be_the_wrong_one(service, monkeypatch):
-    with pytest.raises(StoreError, match="set SUPABASE_SERVICE_KEY to the service_role key, not the anon key"):
-        ask(monkeypatch, service.stack.url("gateway"), service.token_of(USER))
+@pytest.mark.parametrize("kind", [keys.publishable_key, lambda secret: keys.mint_key(secret, "anon")])
+def test_a_key_of_a_lesser_role_is_said_to_be_the_wrong_one(service, monkeypatch, kind):
+    with pytest.raises(StoreError, match="not to a publishable or anon key"):
+        ask(monkeypatch, service.stack.url("gateway"), kind(service.jwt_secret))
 
 
 def test_a_supabase_that_does_not_answer_is_said_to_be_unreachable(monkeypatch):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 
 import httpx
 import pytest
@@ -52,8 +53,8 @@ def test_a_function_is_called_with_its_arguments():
 
 def test_a_query_says_which_rows_in_which_order():
     asked = Query("t", "a,b", equal={"a": "1"}, among={"b": ["x", "y"]}, order="a", after="0", limit=5)
-    rows, (request,) = answered(lambda requests: requests.select(asked), (200, [{"a": "1", "b": "x"}]))
-    assert rows == [{"a": "1", "b": "x"}]
+    page, (request,) = answered(lambda requests: requests.select(asked), (200, [{"a": "1", "b": "x"}]))
+    assert page.rows == [{"a": "1", "b": "x"}]
     assert sorted(request.url.params.multi_items()) == [
         ("a", "eq.1"),
         ("a", "gt.0"),
@@ -75,7 +76,7 @@ def test_a_service_that_is_away_is_waited_for(first):
     ("answer", "says"),
     [
         ((401, error("PGRST301")), "does not accept the key"),
-        ((403, error("42501")), "not the anon key"),
+        ((403, error("42501")), "not to a publishable or anon key"),
         ((404, error("PGRST202")), "apply deployments/supabase/migrations"),
         ((400, error("42703")), "apply deployments/supabase/migrations"),
         ((400, error("23502")), "refused the request with code 23502"),
@@ -94,9 +95,10 @@ def test_a_run_that_does_not_own_the_user_is_told_who_does():
         answered(call, (400, error("FP001", "r2")))
 
 
+@pytest.mark.parametrize("max_rows", [7, 500, 1_000, 5_000])
 @pytest.mark.parametrize("count", [0, 1, 999, 1_000, 1_001, 2_500])
-def test_all_pages_are_read(count):
-    fake = FakeSupabase()
+def test_all_pages_are_read_and_none_in_vain(count, max_rows):
+    fake = FakeSupabase(max_rows)
     fake.tables["conversation_chunks"] = [{"chunk_key": f"{number:032x}", "user_id": "u"} for number in range(count)]
     asked = Query("conversation_chunks", "chunk_key", equal={"user_id": "u"}, order="chunk_key")
 
@@ -104,3 +106,4 @@ def test_all_pages_are_read(count):
         return [row["chunk_key"] async for row in pages(fake, asked)]
 
     assert asyncio.run(read()) == [f"{number:032x}" for number in range(count)]
+    assert fake.selects == max(1, math.ceil(count / min(max_rows, 1_000)))
