@@ -1,4 +1,8 @@
-"""Downloading an object of Supabase Storage to disk: streamed, resumed where it broke off, and checked."""
+"""Downloading an object of Supabase Storage to disk: streamed, resumed where it broke off, and checked.
+
+Storage ignores If-Range (supabase/storage, src/storage/renderer/asset.ts): it answers 206 from whatever object is there
+now. So it is the ETag and the Content-Range of each part that say whether it is the rest of what is on disk.
+"""
 
 import asyncio
 import hashlib
@@ -9,8 +13,11 @@ import httpx
 
 from flows.errors import ExportError, StoreError
 from flows.store import backoff
+from flows.store.refusals import KEY, Refusal
 
+_MOST_REPLACEMENTS = 5
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')  # what S3 gives for an object that came in one part
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
 
 class Download:
@@ -22,6 +29,7 @@ class Download:
         self._bucket, self._patience = bucket, patience
         self._etag: str | None = None
         self._length: int | None = None
+        self._replacements = 0
 
     async def to(self, path: Path) -> int:
         """Writes the object and returns its size in bytes.
@@ -45,50 +53,95 @@ class Download:
         pauses = backoff.pauses(self._patience)
         while True:
             had = path.stat().st_size
-            try:
-                await self._rest(path, had)
-                if self._length is None or path.stat().st_size == self._length:
-                    return
-                problem = "broke off"
-            except httpx.TransportError as error:
-                problem = f"broke off ({type(error).__name__})"
-            if path.stat().st_size > had:
+            problem = await self._more(path, had)
+            if problem is None:
+                return
+            has = path.stat().st_size
+            if has > had:
                 pauses = backoff.pauses(self._patience)
-            pause = next(pauses, None)
+            pause = 0 if has < had else next(pauses, None)
             if pause is None:
                 raise StoreError(
-                    f"the download {problem} after {path.stat().st_size} of {self._length or 'unknown'} bytes; "
-                    "it will be tried again"
+                    f"the download {problem} after {has} of {self._length or 'unknown'} bytes; it will be tried again"
                 )
             await asyncio.sleep(pause)
 
+    async def _more(self, path: Path, offset: int) -> str | None:
+        """Gets what is still missing. Returns why that is not all; None: now the object is whole."""
+        try:
+            await self._rest(path, offset)
+        except _Replaced:
+            self._replacements += 1
+            if self._replacements > _MOST_REPLACEMENTS:
+                raise StoreError("the export is being replaced again and again; it will be tried again") from None
+            path.write_bytes(b"")
+            return "has to begin again"
+        except _Away as error:
+            return f"broke off ({error})"
+        except httpx.RequestError as error:
+            return f"broke off ({type(error).__name__})"
+        return None if self._length in (None, path.stat().st_size) else "broke off"
+
     async def _rest(self, path: Path, offset: int) -> None:
-        """Appends what the object has from `offset` on; starts anew when it is no longer the same object."""
+        """Appends what the object has from `offset` on; writes it anew when the answer is the whole object.
+
+        Raises _Replaced when it is no longer the same object, _Away when Storage does not answer for now.
+        """
+        resuming = offset > 0 and self._etag is not None and not self._etag.startswith("W/")
         headers = dict(self._headers)
-        if offset and self._etag:
-            headers |= {"Range": f"bytes={offset}-", "If-Range": self._etag}
+        if resuming:
+            # If-Range is for caches on the way.
+            headers |= {"Range": f"bytes={offset}-", "If-Range": str(self._etag)}
         async with self._http.stream("GET", self._url, headers=headers) as response:
-            self._check_status(response)
-            resumed = response.status_code == 206
-            length = response.headers.get("content-length")
-            if not resumed:
+            await self._check(response)
+            partial = response.status_code == 206
+            if partial and not (resuming and self._continues(response, offset)):
+                raise _Replaced
+            if not partial:
+                length = response.headers.get("content-length")
                 self._etag = response.headers.get("etag")
                 self._length = int(length) if length else None
-            with path.open("ab" if resumed else "wb") as file:
+            with path.open("ab" if partial else "wb") as file:
                 async for part in response.aiter_raw():
                     file.write(part)
 
-    def _check_status(self, response: httpx.Response) -> None:
-        if response.status_code in (400, 404):
-            raise ExportError(
+    def _continues(self, response: httpx.Response, offset: int) -> bool:
+        said = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
+        same = response.headers.get("etag") == self._etag
+        return same and said is not None and (int(said[1]), int(said[2])) == (offset, self._length)
+
+    async def _check(self, response: httpx.Response) -> None:
+        # What is stored as HTML, Storage sends as plain text.
+        page = response.headers.get("content-type", "").startswith("text/html")
+        if response.status_code in (200, 206) and not page:
+            return
+        await response.aread()
+        refusal = Refusal.of(response) or Refusal(response.status_code)
+        if refusal.status == 416:
+            raise _Replaced
+        if refusal.is_passing:
+            raise _Away(f"status {refusal.status}")
+        raise self._refused(refusal, by_storage=refusal.status != response.status_code)
+
+    def _refused(self, refusal: Refusal, by_storage: bool) -> Exception:
+        if refusal.code == "NoSuchBucket":
+            return StoreError(
+                f"there is no bucket {self._bucket!r} for this key; make it, or set STORAGE_BUCKET or "
+                "SUPABASE_SERVICE_KEY"
+            )
+        if (refusal.status == 404 and by_storage) or refusal.code == "InvalidKey":
+            return ExportError(
                 f"there is no such object in bucket {self._bucket!r}; upload the export there, then trigger again"
             )
-        if response.status_code in (401, 403):
-            raise StoreError("storage does not accept the key; set SUPABASE_SERVICE_KEY to the service_role key")
-        if response.status_code >= 500 or response.status_code == 429:
-            raise httpx.RemoteProtocolError(f"status {response.status_code}")
-        if response.status_code not in (200, 206):
-            raise StoreError(f"storage answered {response.status_code} to the download")
+        return StoreError(KEY) if refusal.status == 403 and by_storage else refusal.error()
+
+
+class _Replaced(Exception):
+    """What is on disk is not the beginning of the object that is there now."""
+
+
+class _Away(Exception):
+    """Storage, or what it needs, does not answer for now."""
 
 
 def _md5(path: Path) -> str:

@@ -38,15 +38,21 @@ class Project:
         httpx.delete(f"{self.url}/_control").raise_for_status()
         return counted
 
-    def use(self, work: Callable[[Store], Awaitable[Given]], patience: float = 0, key: str | None = None) -> Given:
+    async def is_asked(self, request: str, times: int) -> None:
+        """Returns when the request, by method and path, has come so often."""
+        async with httpx.AsyncClient(base_url=self.url) as http, asyncio.timeout(30):
+            while (await http.get("/_control")).json()["requests"].get(request, 0) < times:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    def use(self, work: Callable[[Store], Awaitable[Given]], patience: float = 0, **environment: str) -> Given:
         """What the full pass makes of the project."""
 
         async def run() -> Given:
             async with open_store(patience) as store:
                 return await work(store)
 
-        environment = {"SUPABASE_URL": self.url, "SUPABASE_SERVICE_KEY": key or self.key, "STORAGE_BUCKET": BUCKET}
-        with patch.dict("os.environ", environment):
+        settings = {"SUPABASE_URL": self.url, "SUPABASE_SERVICE_KEY": self.key, "STORAGE_BUCKET": BUCKET}
+        with patch.dict("os.environ", {**settings, **environment}):
             return asyncio.run(run())
 
     def new_user(self) -> UUID:

@@ -1,7 +1,7 @@
 """Switches of the Supabase stand-in for tests, and its count of what was asked.
 
-PUT    /_control   {"max_rows": 1000, "read_only": false, "faults": [{"path"?, "status"?, "body"?, "after_bytes"?,
-                   "times"?}]}      replaces the behaviour
+PUT    /_control   {"max_rows": 1000, "read_only": false, "faults": [{"method"?, "path"?, "status"?, "body"?,
+                   "after_bytes"?, "times"?}]}      replaces the behaviour
 GET    /_control   {"requests": {"GET /rest/v1/user_profiles": 3, …}}
 DELETE /_control   zeroes the count
 """
@@ -21,6 +21,8 @@ class Fault(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    #: Only requests of this method; None: all.
+    method: str | None = None
     #: Only requests whose path begins with it.
     path: str = "/"
     #: Answered instead; `body`: an object is sent as JSON, a text as HTML.
@@ -62,7 +64,7 @@ class Control:
         """Counts a request, and says which fault it shall have."""
         self._requests[f"{method} {path}"] += 1
         for fault in self.behaviour.faults:
-            if path.startswith(fault.path) and fault.times != 0:
+            if fault.method in (None, method) and path.startswith(fault.path) and fault.times != 0:
                 if fault.times is not None:
                     fault.times -= 1
                 return fault

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -15,16 +16,29 @@ from flows.errors import ExportError, StoreError
 from flows.store import download
 
 CONTENT = bytes(range(256)) * 4_000
+OTHER = CONTENT[::-1]
+
+
+def etag_of(content: bytes) -> str:
+    return f'"{hashlib.md5(content).hexdigest()}"'
 
 
 class Storage(ThreadingHTTPServer):
-    """Serves CONTENT; each request takes its behaviour from `plan`, then all is well."""
+    """Serves an object as Supabase Storage does: it heeds Range, and knows no If-Range.
+
+    Each request takes its behaviour from `plan`, then all is well: `replaced` puts another object in the place before
+    it is answered, `cut` breaks the answer off, `status` and `body` are answered instead, other names are headers.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.plan: list[dict[str, object]] = []
         self.ranges: list[str | None] = []
-        self.etag: str | None = f'"{hashlib.md5(CONTENT).hexdigest()}"'
+        self.content = CONTENT
+        self.etag: str | None = etag_of(CONTENT)
+
+    def replace(self, content: bytes) -> None:
+        self.content, self.etag = content, etag_of(content)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that goes away is part of the tests."""
@@ -35,20 +49,34 @@ class Handler(BaseHTTPRequestHandler):
     server: Storage
 
     def do_GET(self) -> None:
-        behaviour = self.server.plan.pop(0) if self.server.plan else {}
-        wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        behaviour = dict(self.server.plan.pop(0)) if self.server.plan else {}
         self.server.ranges.append(self.headers.get("Range"))
-        content = bytes(behaviour.get("content", CONTENT))  # type: ignore[call-overload]
-        partial = wanted is not None and self.headers.get("If-Range") == self.server.etag
-        body = content[int(wanted[1]) :] if wanted and partial else content
-        self.send_response(int(str(behaviour.get("status", 206 if partial else 200))))
-        self.send_header("Content-Length", str(len(body)))
-        if self.server.etag:
-            self.send_header("ETag", self.server.etag)
+        if isinstance(replacement := behaviour.pop("replaced", None), bytes):
+            self.server.replace(replacement)
+        content = bytes(behaviour.pop("content", self.server.content))  # type: ignore[call-overload]
+        cut = behaviour.pop("cut", None)
+        status, body, headers = self.answered(content)
+        if "status" in behaviour:
+            status, body, headers = int(str(behaviour.pop("status"))), b"", {}
+            if isinstance(said := behaviour.pop("body", None), dict):
+                body = json.dumps(said).encode()
+        headers |= {name: str(value) for name, value in behaviour.items()}
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
         self.end_headers()
-        cut = behaviour.get("cut")
         self.wfile.write(body if cut is None else body[: int(str(cut))])
         self.close_connection = cut is not None
+
+    def answered(self, content: bytes) -> tuple[int, bytes, dict[str, str]]:
+        headers = {"ETag": self.server.etag} if self.server.etag else {}
+        wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        if wanted is None:
+            return 200, content, headers
+        start = int(wanted[1])
+        if start >= len(content):
+            return 416, b'{"statusCode": "416", "code": "InvalidRange"}', {}
+        return 206, content[start:], {**headers, "Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -79,16 +107,64 @@ def test_a_download_that_breaks_off_goes_on_where_it_broke(storage, tmp_path):
     assert all(storage.ranges[1:])
 
 
-def test_without_an_etag_it_starts_anew(storage, tmp_path):
-    storage.etag, storage.plan = None, [{"cut": 300_000}]
+@pytest.mark.parametrize("etag", [None, 'W/"weak"'])
+def test_without_an_etag_that_stands_for_the_bytes_it_starts_anew(storage, tmp_path, etag):
+    storage.etag, storage.plan = etag, [{"cut": 300_000}]
     fetch(storage, tmp_path / "export")
     assert (tmp_path / "export").read_bytes() == CONTENT
     assert storage.ranges == [None, None]
 
 
-def test_a_storage_that_fails_for_a_moment_is_asked_again(storage, tmp_path):
-    storage.plan = [{"status": 503}, {"status": 429}]
+@pytest.mark.parametrize("replacement", [OTHER, OTHER * 2, OTHER[:400_000], OTHER[:100], b"x"], ids=len)
+def test_an_export_that_is_replaced_meanwhile_is_never_a_mixture_of_two(storage, tmp_path, replacement):
+    storage.plan = [{"cut": 300_000}, {"replaced": replacement}]
+    assert fetch(storage, tmp_path / "export") == len(replacement)
+    assert (tmp_path / "export").read_bytes() == replacement
+
+
+def test_a_range_that_is_none_anymore_begins_again_also_in_the_words_of_s3(storage, tmp_path):
+    gone = {"statusCode": "416", "error": "InvalidRange", "message": "The requested range is not satisfiable"}
+    storage.plan = [{"cut": 300_000}, {"replaced": OTHER, "status": 400, "body": gone}]
+    fetch(storage, tmp_path / "export")
+    assert (tmp_path / "export").read_bytes() == OTHER
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"ETag": '"of another object"'},
+        {"Content-Range": f"bytes 0-{len(CONTENT) - 1}/{len(CONTENT)}"},
+        {"Content-Range": f"bytes 300000-{len(CONTENT) - 1}/{len(CONTENT) + 1}"},
+        {"Content-Range": ""},
+    ],
+)
+def test_a_part_that_is_not_the_rest_is_not_appended(storage, tmp_path, other):
+    storage.plan = [{"cut": 300_000}, other]
+    fetch(storage, tmp_path / "export")
+    assert (tmp_path / "export").read_bytes() == CONTENT
+    assert storage.ranges == [None, "bytes=300000-", None]
+
+
+def test_an_export_that_is_replaced_again_and_again_ends_with_an_error(storage, tmp_path):
+    storage.plan = [step for n in range(9) for step in ({"cut": 300_000}, {"replaced": CONTENT + bytes([n])})]
+    with pytest.raises(StoreError, match="replaced again and again"):
+        fetch(storage, tmp_path / "export")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": 503},
+        {"status": 429},
+        {"status": 544},
+        {"status": 400, "body": {"statusCode": "503", "code": "DatabaseReadOnly", "message": "Please try later."}},
+        {"Content-Type": "text/html"},
+    ],
+)
+def test_a_storage_that_fails_for_a_moment_is_asked_again(storage, tmp_path, answer):
+    storage.plan = [answer]
     assert fetch(storage, tmp_path / "export") == len(CONTENT)
+    assert len(storage.ranges) == 2
 
 
 def test_bytes_that_were_damaged_on_the_way_are_fetched_again(storage, tmp_path):
@@ -115,9 +191,21 @@ def test_a_download_that_brings_nothing_again_and_again_ends_with_how_far_it_cam
         fetch(storage, tmp_path / "export")
 
 
-@pytest.mark.parametrize(("status", "error"), [(404, ExportError), (400, ExportError), (401, StoreError)])
-def test_what_trying_again_cannot_mend_ends_at_once(storage, tmp_path, status, error):
-    storage.plan = [{"status": status}]
-    with pytest.raises(error):
+@pytest.mark.parametrize(
+    ("answer", "error", "says"),
+    [
+        ((400, {"statusCode": "404", "code": "NoSuchKey"}), ExportError, "no such object in bucket 'imports'"),
+        ((400, {"statusCode": "404", "error": "not_found"}), ExportError, "no such object"),
+        ((400, {"statusCode": "404", "code": "NoSuchBucket"}), StoreError, "no bucket 'imports' for this key"),
+        ((400, {"statusCode": "403", "code": "AccessDenied"}), StoreError, "does not accept the key"),
+        ((401, {"message": "Invalid API key"}), StoreError, "SUPABASE_SERVICE_KEY to a secret key"),
+        ((402, {"message": "exceed_egress_quota"}), StoreError, r"restricted the project \(exceed_egress_quota\)"),
+        ((404, {"message": "no Route matched with those values"}), StoreError, "check SUPABASE_URL"),
+        ((540, None), StoreError, "paused"),
+    ],
+)
+def test_what_trying_again_cannot_mend_ends_at_once(storage, tmp_path, answer, error, says):
+    storage.plan = [{"status": answer[0], "body": answer[1]}]
+    with pytest.raises(error, match=says):
         fetch(storage, tmp_path / "export")
     assert len(storage.ranges) == 1
