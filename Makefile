@@ -7,7 +7,7 @@ COMPILE = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-vers
   --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade-package $(UPGRADE))
 COG = $(BIN)/python -m cogapp --verbosity=1 -P
 
-.PHONY: help run up test unit check docs hooks lock bench-read bench-extract faults sample clean
+.PHONY: help run up test unit check docs hooks lock bench-read bench-extract bench-packing faults sample clean
 
 ## help: this list
 help:
@@ -59,10 +59,15 @@ bench-read: $(VENV)/.installed
 bench-extract: $(VENV)/.installed
 	$(BIN)/python -m tests.benchmarks.extract
 
+## bench-packing: what the size of a pack of chunks costs, with and without thinking (two minutes)
+bench-packing: $(VENV)/.installed
+	$(BIN)/python -m tests.benchmarks.packing
+
 ## faults: kill, cancel and cut off every part in every step; count what is repeated, lost or doubled (40 minutes)
 faults: $(VENV)/.installed
 	$(BIN)/python -m tests.faults
 	$(BIN)/python -m tests.faults.kill_extraction
+	$(BIN)/python -m pytest -m slow -n0
 
 ## sample: make the shipped sample export again
 sample: $(VENV)/.installed

@@ -131,8 +131,8 @@ class PassSettings(Environment):
     export_max_compression_ratio: int = Field(default=200, ge=2)
     #: `direct`: one call after the other for each slot; `batch`: Message Batches, at half the price, within 24 hours.
     extraction_mode: Literal["direct", "batch"] = "direct"
-    #: Small chunks go into one call together up to so many tokens; 1: each has its own.
-    extraction_pack_tokens: int = Field(default=2_000, ge=1)
+    #: Chunks go into one call together up to so many tokens; 1: each has its own.
+    extraction_pack_tokens: int = Field(default=4_000, ge=1)
     #: How long an extraction task run keeps its slot, unless other runs want their share.
     extraction_turn_seconds: float = Field(default=300, gt=0)
     #: Share of chunks without an answer above which the run fails, so that the next one asks about just those.

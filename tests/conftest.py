@@ -22,6 +22,8 @@ SETTINGS = {
     "FULL_PASS_RETRY_MINUTES": "60",
     "FULL_PASS_MAX_ATTEMPTS": "20",
     "FULL_PASS_HOOK_SECONDS": "1",
+    # Each conversation of an export that asks for some calls has its own.
+    "EXTRACTION_PACK_TOKENS": "2000",
 }
 
 

@@ -19,6 +19,7 @@ from uuid import UUID, uuid4
 import httpx
 import psutil
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
+from prefect.flow_engine import load_flow_run, run_flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments import apply
@@ -144,6 +145,32 @@ class FullPassService:
             run = thread.submit(self.run_here, user_id, storage_path)
             yield run
             run.result()
+
+    @contextlib.contextmanager
+    def without_worker(self) -> Iterator[None]:
+        """Runs that are made in here wait, for `execute` or until the end of the test."""
+        pool = "/work_pools/full-pass"
+        self.prefect.patch(pool, json={"is_paused": True}).raise_for_status()
+        try:
+            yield
+            self.end_runs()
+        finally:
+            self.prefect.patch(pool, json={"is_paused": False}).raise_for_status()
+
+    def execute(self, run_id: str, **settings: str) -> None:
+        """What a worker's process does with a run, in this one."""
+        self.prefect.post(f"/flow_runs/{run_id}/set_state", json={"state": {"type": "PENDING"}}).raise_for_status()
+        with self._environment(settings):
+            run = load_flow_run(UUID(run_id))
+            running: Any = run_flow(full_pass, run, parameters=run.parameters, return_type="state")
+            asyncio.run(running)
+
+    def made_run(self, user_id: UUID) -> str:
+        """The run of the user's that waits for a worker."""
+        body = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}, "sort": "ID_DESC", "limit": 200}
+        runs = self.prefect.post("/flow_runs/filter", json=body).raise_for_status().json()
+        (run_id,) = (run["id"] for run in runs if run["parameters"].get("user_id") == str(user_id))
+        return str(run_id)
 
     def tick(self, most_starts: int = 20, **settings: str) -> dict[str, int]:
         """The scheduled flow in this process, from start to end; returns what it returns."""

@@ -22,6 +22,6 @@ def suite(service: FullPassService, stack: Stack) -> Iterator[Suite]:
 
 
 def test_runs_that_are_killed_in_a_step_come_back_and_lose_and_double_nothing(suite):
-    steps = ("save_chunks", "hierarchical_reduce", "save_memory")
+    steps = ("save_chunks", "hierarchical_reduce")
     scenarios.in_each_step(suite, "SIGKILL", scenarios.sigkill, steps=steps)
     assert suite.failures == []

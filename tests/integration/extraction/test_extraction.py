@@ -69,9 +69,8 @@ def test_a_killed_run_repeats_at_most_the_calls_that_were_in_flight(service):
     service.kill_run(run_id)
     in_flight = service.messages.get("/_control").json()["in_flight"]["now"]
     service.settled(user_id, run_id)
-    again = service.trigger(user_id, path)
-    service.ended(again)
-    assert service.settled(user_id, again)["full_pass_status"] == "complete"
+    service.run_here(user_id, path)
+    assert service.row(user_id)["full_pass_status"] == "complete"
     assert service.calls() <= 30 + 3
     assert in_flight <= 3
 
@@ -223,12 +222,12 @@ def test_a_run_stops_at_its_budget_and_what_was_paid_for_is_kept(service):
 
 
 def test_a_model_without_a_price_costs_an_unknown_amount_and_cannot_have_a_budget(service):
-    settings = {"EXTRACTION_MODEL": "claude-sonnet-5-5"}
+    settings = {"EXTRACTION_MODEL": "claude-sonnet-4-5"}
     row = service.full_pass(service.new_user(), simple_export("I like tea."), **settings)
     assert row["full_pass_status"] == "complete"
     assert row["import_cost_json"]["total"]["cost_usd"] is None
     row = service.full_pass(service.new_user(), simple_export("I like tea."), **settings, FULL_PASS_BUDGET_USD="1")
-    assert "has no price of claude-sonnet-5-5" in row["full_pass_error"]
+    assert "has no price of claude-sonnet-4-5" in row["full_pass_error"]
 
 
 # Safety
@@ -314,8 +313,7 @@ def test_a_run_that_is_killed_while_a_batch_is_worked_on_pays_for_it_once(servic
     service.kill_run(run_id)
     service.settled(user_id, run_id)
     faults(service)
-    again = service.start(settings=settings, user_id=str(user_id), storage_path=path)
-    service.ended(again)
-    assert service.settled(user_id, again)["full_pass_status"] == "complete"
+    service.run_here(user_id, path, **settings)
+    assert service.row(user_id)["full_pass_status"] == "complete"
     assert service.messages.get("/_control").json()["batches"] == {"total": 1, "requests": 4}
     assert service.batches(user_id) == []

@@ -151,8 +151,7 @@ def test_up_shows_a_curl_line_that_works_and_ctrl_c_ends_everything(command, sta
     export = write(tmp_path / "mine.json", simple_export("I like tea."))
     up = command("up", export, ignoring=BACKGROUND)
     output = read_until(up, r"^Ctrl-C")
-    (curl,) = re.findall(r"^curl .*$", output, re.MULTILINE)
-    assert "flow_run_id" in said_to_curl(curl)
+    until_a_run_is_under_way(up, state, output)
 
     second = command("run", export)
     said, _ = second.communicate(timeout=_SECONDS)
@@ -168,14 +167,20 @@ def test_up_shows_a_curl_line_that_works_and_ctrl_c_ends_everything(command, sta
     assert processes_of(state) == []
 
 
+@pytest.mark.slow
 def test_the_stack_ends_when_the_command_is_killed_while_a_run_is_under_way(command, state, tmp_path):
     up = command("up", write(tmp_path / "mine.json", simple_export("I like tea.")), ignoring=BACKGROUND)
-    (curl,) = re.findall(r"^curl .*$", read_until(up, r"^Ctrl-C"), re.MULTILINE)
+    until_a_run_is_under_way(up, state, read_until(up, r"^Ctrl-C"))
+    up.kill()
+    assert still_alive(state) == []
+
+
+def until_a_run_is_under_way(up: Process, state: Path, output: str) -> None:
+    """Starts one by the line that the command shows."""
+    (curl,) = re.findall(r"^curl .*$", output, re.MULTILINE)
     run = said_to_curl(curl)["flow_run_id"]
     while not any(executes(process, run) for process in processes_of(state)):
         assert up.poll() is None
-    up.kill()
-    assert still_alive(state) == []
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ MODEL = "claude-haiku-5-5"
 def chunks_file(tmp_path, supabase, run_log, monkeypatch):
     """Three chunks, each too large to share its call; the run owns its user."""
     supabase.owned()
+    monkeypatch.setenv("EXTRACTION_PACK_TOKENS", "2000")
     monkeypatch.setattr("flows.extraction.pending.run_id", lambda: RUN)
     monkeypatch.setattr("flows.steps.run_id", lambda: RUN)
     path = tmp_path / RunFile.CHUNKS
