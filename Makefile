@@ -7,7 +7,7 @@ COMPILE = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-vers
   --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade-package $(UPGRADE))
 COG = $(BIN)/python -m cogapp --verbosity=1 -P
 
-.PHONY: help run up test unit check docs hooks lock bench-read bench-extract bench-packing faults sample clean
+.PHONY: help run up test unit conformance check docs hooks lock bench-read bench-extract bench-packing faults sample clean
 
 ## help: this list
 help:
@@ -28,6 +28,10 @@ test: check
 ## unit: the tests that need no embedded stack
 unit: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/unit
+
+## conformance: against the real services' own code, as far as the environment names it (tests/conformance/README.md)
+conformance: $(VENV)/.installed
+	$(BIN)/python -m pytest tests/conformance -rs
 
 ## check: style, types, which module may import which, and whether the documents show what the code says
 check: $(VENV)/.installed

@@ -27,7 +27,7 @@ MAX_FACT_EXTRACTION_CONCURRENCY = 50
 
 #: Where a problem with a setting is mended, by the setting's first word.
 _WHERE = {
-    "SUPABASE": "Supabase dashboard, Project settings, API; set it in the environment of the worker",
+    "SUPABASE": "Supabase dashboard, Project settings, API keys; set it in the environment of the worker",
     "ANTHROPIC": "Claude console, API keys; set it in the environment of the worker",
     "WEBHOOK": "choose one (openssl rand -hex 32) and set it for the webhook receiver and the web app",
 }
@@ -68,9 +68,9 @@ def _explain(error: ValidationError) -> str:
 class StoreSettings(Environment):
     """Where the users' rows and exports are."""
 
-    #: The project's address (Supabase dashboard, Project settings, API).
+    #: The project's address, `https://<project>.supabase.co` (Supabase dashboard, Connect).
     supabase_url: HttpUrl
-    #: Its `service_role` key, from the same page.
+    #: A secret key of it, `sb_secret_…` (Project settings, API keys); the legacy `service_role` key works, too.
     supabase_service_key: Secret
     #: Private bucket that the web app uploads exports to; objects are `<user_id>/<file>`.
     storage_bucket: str = "imports"

@@ -221,7 +221,7 @@ class Stack:
         }
         if self.uses_local_supabase:
             environment["SUPABASE_URL"] = self.url("gateway")
-            environment["SUPABASE_SERVICE_KEY"] = keys.mint_key(own["jwt_secret"], "service_role")
+            environment["SUPABASE_SERVICE_KEY"] = keys.secret_key(own["jwt_secret"])
         if self.uses_stand_in:
             environment["ANTHROPIC_API_KEY"] = "stand-in"
             environment["ANTHROPIC_BASE_URL"] = self.url("messages")

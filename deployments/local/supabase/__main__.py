@@ -69,8 +69,10 @@ async def _unsupported(request: Request) -> Response:
     raise not_supported(f"{request.method} {request.url.path}")
 
 
-def _from_database(error: asyncpg.PostgresError) -> QueryError:
+def _from_database(error: asyncpg.PostgresError, role: str) -> QueryError:
     code = error.sqlstate or "XX000"
+    if code == "42501" and role == "anon":  # who might do it with a token is asked for one
+        return QueryError(401, code, error.message or "")
     status = next((_STATUS[code[:size]] for size in (5, 2) if code[:size] in _STATUS), 400)
     return QueryError(status, code, error.message or "the database refused the request")
 
@@ -79,7 +81,7 @@ async def _refuse(request: Request, error: Exception) -> Response:
     details = None
     if isinstance(error, asyncpg.PostgresError):
         details = error.detail
-        error = _from_database(error)
+        error = _from_database(error, request.state.role)
     if isinstance(error, StorageError | GatewayError):
         return error.response()
     assert isinstance(error, QueryError)

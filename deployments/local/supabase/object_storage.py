@@ -53,8 +53,8 @@ class StorageError(Exception):
                 return cls(403, "AccessDenied", "new row violates row-level security policy", "Unauthorized")
             case "25006":
                 return cls(503, "DatabaseReadOnly", "The database is currently in read-only mode.")
-        if error.status == 503:
-            return cls(544, "DatabaseTimeout", "The connection to the database timed out")
+            case "57014":
+                return cls(544, "DatabaseTimeout", "The connection to the database timed out")
         return cls(error.status if error.status < 500 or error.status == 501 else 500, "DatabaseError", error.message)
 
 
@@ -103,7 +103,7 @@ class ObjectStorage:
                     "insert into storage.buckets (id, name, public) values ($1, $1, $2)", name, bool(body.get("public"))
                 )
             except asyncpg.UniqueViolationError:
-                raise StorageError(409, "ResourceAlreadyExists", _DUPLICATE.message, "Duplicate") from None
+                raise StorageError(409, "BucketAlreadyExists", _DUPLICATE.message, "Duplicate") from None
         return JSONResponse({"name": name})
 
     async def list_buckets(self, request: Request) -> Response:

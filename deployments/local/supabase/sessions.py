@@ -44,6 +44,7 @@ class Sessions:
         cannot be reached.
         """
         role, claims = self._caller(request)
+        request.state.role = role
         read_only = self._control.behaviour.read_only
         try:
             pool = await self._connected()

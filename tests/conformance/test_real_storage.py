@@ -1,0 +1,201 @@
+"""The real Supabase Storage: it is asked what the stand-in is asked, and an export is downloaded from it.
+
+From its source, on Node, over a Postgres of its own, with files for a backend.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from deployments.local.postgres import EmbeddedPostgres
+from deployments.local.processes import Port, Service
+from deployments.local.supabase import keys
+from deployments.local.supervisor import Supervisor
+from flows.errors import ExportError, StoreError
+from flows.store.download import Download
+from tests.conformance.supabase import BUCKET, SECRET
+from tests.conftest import clean_environment
+
+SOURCE = os.environ.get("SUPABASE_STORAGE_SOURCE", "")
+
+if not SOURCE:
+    pytest.skip(
+        "SUPABASE_STORAGE_SOURCE names no checkout of supabase/storage (after npm ci; Node 24 in PATH)",
+        allow_module_level=True,
+    )
+
+pytestmark = pytest.mark.xdist_group("project")
+
+LEGACY_KEY = keys.mint_key(SECRET, "service_role")
+CONTENT, OTHER = os.urandom(3_000_000), os.urandom(2_000_000)
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running Storage with the bucket of the exports."""
+    folder, port, admin_port = tmp_path_factory.mktemp("storage"), Port(0), Port(0)
+    with EmbeddedPostgres(folder / "postgres" / "data") as postgres, Supervisor(folder) as supervisor:
+        postgres.create_database("storage")
+        service = Service(
+            "storage",
+            ["node", "--import", "tsx", "src/start/server.ts"],
+            supervisor=supervisor,
+            log=folder / "log",
+            environment={
+                **clean_environment(),
+                "SERVER_HOST": "127.0.0.1",
+                "SERVER_PORT": str(port.number),
+                "SERVER_ADMIN_PORT": str(admin_port.number),
+                "SERVER_REGION": "local",
+                "TENANT_ID": "local",
+                "AUTH_JWT_SECRET": SECRET,
+                "ANON_KEY": keys.mint_key(SECRET, "anon"),
+                "SERVICE_KEY": LEGACY_KEY,
+                "DATABASE_URL": postgres.url("storage"),
+                "DB_INSTALL_ROLES": "true",
+                "STORAGE_BACKEND": "file",
+                "STORAGE_FILE_BACKEND_PATH": str(folder / "files"),
+                "STORAGE_S3_BUCKET": "local",
+                "STORAGE_S3_REGION": "local",
+                "UPLOAD_FILE_SIZE_LIMIT": "524288000",
+            },
+            cwd=Path(SOURCE),
+        )
+        service.start()
+        service.wait_until_listening("127.0.0.1", port.number)
+        url = f"http://127.0.0.1:{port.number}"
+        asking(url).post("/bucket", json={"id": BUCKET, "name": BUCKET, "public": False}).raise_for_status()
+        yield url
+    for each in (port, admin_port):
+        each.release()
+
+
+def asking(url: str) -> httpx.Client:
+    headers = {"apikey": LEGACY_KEY, "Authorization": f"Bearer {LEGACY_KEY}"}
+    return httpx.Client(base_url=url, headers=headers, timeout=60)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+THERE, MISSING, PAGE, NOWHERE = "imports/{}/there", "imports/{}/missing", "imports/{}/page.html", "others/{}/x"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("GET", THERE, {}),
+        ("GET", THERE, {"Range": "bytes=10-"}),
+        ("GET", THERE, {"Range": "bytes=10-", "If-Range": '"another"'}),
+        ("GET", THERE, {"Range": "bytes=3000000-"}),
+        ("GET", THERE, {"Range": "bytes=0-1,3-4"}),
+        ("GET", THERE, {"Range": "bytes=-5"}),
+        ("GET", THERE, bearer("nonsense")),
+        ("GET", THERE, bearer(keys.mint_key(SECRET, "service_role", exp=1))),
+        ("GET", THERE, bearer(keys.mint_key(SECRET, "anon"))),
+        ("GET", THERE, bearer(keys.user_token(SECRET, uuid4()))),
+        ("GET", MISSING, {}),
+        ("GET", PAGE, {}),
+        ("GET", NOWHERE, {}),
+        ("POST", THERE, {}),
+        ("POST", MISSING, bearer("nonsense")),
+        ("POST", MISSING, bearer(keys.mint_key(SECRET, "anon"))),
+        ("POST", NOWHERE, {}),
+    ],
+)
+def test_the_stand_in_answers_as_the_real_storage(project, real, method, path, headers):
+    """Status, headers, content and error; not the error's message, which nobody reads."""
+
+    def answered(url: str) -> Any:
+        folder = f"folder-{uuid4()}"
+        with asking(url) as client:
+            for name, kind in ((THERE, "application/zip"), (PAGE, "text/html")):
+                there = client.post(f"/object/{name.format(folder)}", content=CONTENT, headers={"content-type": kind})
+                there.raise_for_status()
+            body = b"x" if method == "POST" else None
+            answer = client.request(method, f"/object/{path.format(folder)}", headers=headers, content=body)
+        kind = answer.headers["content-type"].split(";")[0]
+        if kind == "application/json":
+            error = answer.json()
+            return answer.status_code, error.get("statusCode"), error.get("code"), error.get("error")
+        kept = {name: answer.headers.get(name) for name in ("etag", "content-range", "accept-ranges")}
+        return answer.status_code, kind, kept, answer.content
+
+    assert answered(f"{project.url}/storage/v1") == answered(real)
+
+
+class BreaksOff(httpx.AsyncHTTPTransport):
+    """A connection that breaks in the middle of the first answer; then `meanwhile` happens."""
+
+    def __init__(self, meanwhile: Callable[[], object]):
+        super().__init__()
+        self._meanwhile: Callable[[], object] | None = meanwhile
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await super().handle_async_request(request)
+        if self._meanwhile is None:
+            return answer
+        meanwhile, self._meanwhile = self._meanwhile, None
+        stream = answer.stream
+        assert isinstance(stream, httpx.AsyncByteStream)
+        return httpx.Response(answer.status_code, headers=answer.headers, stream=_Half(stream, meanwhile))
+
+
+class _Half(httpx.AsyncByteStream):
+    def __init__(self, stream: httpx.AsyncByteStream, meanwhile: Callable[[], object]):
+        self._stream, self._meanwhile = stream, meanwhile
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for part in self._stream:
+            yield part
+            size += len(part)
+            if size > 1_500_000:
+                self._meanwhile()
+                raise httpx.ReadError("broken off by the test")
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+def download(
+    url: str, name: str, to: Path, meanwhile: Callable[[], object] = lambda: None, key: str = LEGACY_KEY
+) -> int:
+    async def run() -> int:
+        async with httpx.AsyncClient(transport=BreaksOff(meanwhile)) as http:
+            address = f"{url}/object/{BUCKET}/{name}"
+            return await Download(http, address, {"apikey": key, **bearer(key)}, BUCKET, patience=1).to(to)
+
+    return asyncio.run(run())
+
+
+def upload(url: str, name: str, content: bytes) -> None:
+    with asking(url) as client:
+        client.post(f"/object/{BUCKET}/{name}", content=content, headers={"x-upsert": "true"}).raise_for_status()
+
+
+def test_an_export_that_breaks_off_goes_on(real, tmp_path):
+    upload(real, "user/a.zip", CONTENT)
+    assert download(real, "user/a.zip", tmp_path / "export") == len(CONTENT)
+    assert (tmp_path / "export").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("replacement", [OTHER, OTHER[:100], CONTENT[::-1]], ids=len)
+def test_an_export_that_is_replaced_meanwhile_is_never_a_mixture_of_two(real, tmp_path, replacement):
+    upload(real, "user/b.zip", CONTENT)
+    download(real, "user/b.zip", tmp_path / "export", lambda: upload(real, "user/b.zip", replacement))
+    assert (tmp_path / "export").read_bytes() == replacement
+
+
+def test_what_is_missing_is_told(real, tmp_path):
+    with pytest.raises(ExportError, match="no such object in bucket 'imports'"):
+        download(real, "user/none.zip", tmp_path / "export")
+    with pytest.raises(StoreError, match="no bucket 'imports' for this key"):
+        download(real, "user/none.zip", tmp_path / "export", key="nonsense")
