@@ -30,6 +30,7 @@ class Download:
         self._etag: str | None = None
         self._length: int | None = None
         self._replacements = 0
+        self._farthest = 0  # bytes; without an ETag each attempt begins anew, and getting as far again is no progress
 
     async def to(self, path: Path) -> int:
         """Writes the object and returns its size in bytes.
@@ -43,8 +44,10 @@ class Download:
             # Damaged on the way, or an ETag that only looks like an MD5 (encrypted buckets have such): damage does not
             # come twice the same.
             path.unlink()
+            self._farthest = 0
             await self._whole(path)
-            if await asyncio.to_thread(_md5, path) not in (promised[1], digest):
+            promised = _MD5.fullmatch(self._etag or "")  # of another object, if it was replaced just now
+            if await asyncio.to_thread(_md5, path) not in (promised and promised[1], digest):
                 raise StoreError("the download is damaged, twice and differently; it will be tried again")
         return path.stat().st_size
 
@@ -57,9 +60,9 @@ class Download:
             if problem is None:
                 return
             has = path.stat().st_size
-            if has > had:
-                pauses = backoff.pauses(self._patience)
-            pause = 0 if has < had else next(pauses, None)
+            if has > self._farthest:
+                self._farthest, pauses = has, backoff.pauses(self._patience)
+            pause = next(pauses, None)
             if pause is None:
                 raise StoreError(
                     f"the download {problem} after {has} of {self._length or 'unknown'} bytes; it will be tried again"
@@ -75,7 +78,8 @@ class Download:
             if self._replacements > _MOST_REPLACEMENTS:
                 raise StoreError("the export is being replaced again and again; it will be tried again") from None
             path.write_bytes(b"")
-            return "has to begin again"
+            self._farthest = 0
+            return await self._more(path, 0)
         except _Away as error:
             return f"broke off ({error})"
         except httpx.RequestError as error:
@@ -111,12 +115,13 @@ class Download:
         return same and said is not None and (int(said[1]), int(said[2])) == (offset, self._length)
 
     async def _check(self, response: httpx.Response) -> None:
-        # What is stored as HTML, Storage sends as plain text.
-        page = response.headers.get("content-type", "").startswith("text/html")
-        if response.status_code in (200, 206) and not page:
+        if response.status_code in (200, 206):
+            # What is stored as HTML, Storage sends as plain text.
+            if response.headers.get("content-type", "").startswith("text/html"):
+                raise _Away("a page of HTML came instead")
             return
         await response.aread()
-        refusal = Refusal.of(response) or Refusal(response.status_code)
+        refusal = Refusal.of(response) or Refusal(response.status_code, stranger=True)
         if refusal.status == 416:
             raise _Replaced
         if refusal.is_passing:

@@ -115,6 +115,12 @@ def test_without_an_etag_that_stands_for_the_bytes_it_starts_anew(storage, tmp_p
     assert storage.ranges == [None, None]
 
 
+def test_getting_no_further_than_before_is_no_progress(storage, tmp_path):
+    storage.etag, storage.plan = None, [{"cut": cut} for _ in range(9) for cut in (300_000, 200_000)]
+    with pytest.raises(StoreError, match="broke off"):
+        fetch(storage, tmp_path / "export")
+
+
 @pytest.mark.parametrize("replacement", [OTHER, OTHER * 2, OTHER[:400_000], OTHER[:100], b"x"], ids=len)
 def test_an_export_that_is_replaced_meanwhile_is_never_a_mixture_of_two(storage, tmp_path, replacement):
     storage.plan = [{"cut": 300_000}, {"replaced": replacement}]
@@ -171,6 +177,12 @@ def test_bytes_that_were_damaged_on_the_way_are_fetched_again(storage, tmp_path)
     storage.plan = [{"content": b"x" + CONTENT[1:]}]
     fetch(storage, tmp_path / "export")
     assert (tmp_path / "export").read_bytes() == CONTENT
+
+
+def test_an_export_that_is_replaced_between_two_downloads_is_the_new_one(storage, tmp_path):
+    storage.plan = [{"content": b"x" + CONTENT[1:]}, {"replaced": OTHER}]
+    fetch(storage, tmp_path / "export")
+    assert (tmp_path / "export").read_bytes() == OTHER
 
 
 def test_an_etag_that_is_no_checksum_does_not_stop_the_download(storage, tmp_path):
