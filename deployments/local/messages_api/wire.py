@@ -30,7 +30,7 @@ MODELS = {
     "claude-haiku-5-5": Model(1_000_000, 128_000, 1.3, _MEDIUM),
     "claude-haiku-4-5": Model(200_000, 64_000, 1.0),
     "claude-haiku-4-5-20251001": Model(200_000, 64_000, 1.0),
-    "claude-sonnet-4-5": Model(200_000, 64_000, 1.0),
+    "claude-opus-5": Model(1_000_000, 128_000, 1.3, _HIGH),
     "claude-sonnet-5-5": Model(1_000_000, 128_000, 1.3, _HIGH, may_be_silenced=False),
     "claude-opus-5-5": Model(1_000_000, 128_000, 1.3, _MEDIUM, may_be_silenced=False),
 }

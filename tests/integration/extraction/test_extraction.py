@@ -222,12 +222,12 @@ def test_a_run_stops_at_its_budget_and_what_was_paid_for_is_kept(service):
 
 
 def test_a_model_without_a_price_costs_an_unknown_amount_and_cannot_have_a_budget(service):
-    settings = {"EXTRACTION_MODEL": "claude-sonnet-4-5"}
+    settings = {"EXTRACTION_MODEL": "claude-opus-5"}
     row = service.full_pass(service.new_user(), simple_export("I like tea."), **settings)
     assert row["full_pass_status"] == "complete"
     assert row["import_cost_json"]["total"]["cost_usd"] is None
     row = service.full_pass(service.new_user(), simple_export("I like tea."), **settings, FULL_PASS_BUDGET_USD="1")
-    assert "has no price of claude-sonnet-4-5" in row["full_pass_error"]
+    assert "has no price of claude-opus-5" in row["full_pass_error"]
 
 
 # Safety
