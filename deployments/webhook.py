@@ -93,10 +93,9 @@ async def retry_full_pass(request: Request) -> JSONResponse:
     status = row.full_pass_status
     if status != "failed":
         raise Refusal(409, f"the full pass of this user is {status}; only a failed one can be retried", status=status)
-    try:
-        again = PassRequest.model_validate(row.full_pass_parameters)
-    except ValidationError:
-        raise Refusal(409, "it is not known what to retry; deliver the export again", status=status) from None
+    again = flow_runs.stored_request(row.full_pass_parameters, user_id, settings.storage_bucket)
+    if again is None:
+        raise Refusal(409, "it is not known what to retry; deliver the export again", status=status)
     deployment = settings.full_pass_deployment
     return await _started(deployment, flow_runs.start_retry(deployment, again, row.full_pass_run_id or ""))
 

@@ -9,10 +9,9 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelled
-from pydantic import ValidationError
 
 from flows.runs import flow_runs, reconciliation
-from flows.runs.flow_runs import PassRequest
+from flows.settings import StoreSettings
 from flows.steps import run_id
 from flows.store.client import current_store, open_store
 
@@ -48,16 +47,17 @@ async def start_due(deployment: str, deployment_id: UUID, most_starts: int) -> i
         active = [run async for run in flow_runs.active(prefect, deployment_id)]
     busy = {flow_runs.user_of(run) for run in active}
     waiting = sum(run.state is not None and (run.state.is_scheduled() or run.state.is_pending()) for run in active)
-    started = 0
+    started, bucket = 0, StoreSettings().storage_bucket
     if waiting < most_starts:
         for user in await current_store().passes.take_due(most_starts - waiting, _LEASE):
             if user.user_id in busy:
                 continue
-            try:
-                request = PassRequest.model_validate(user.parameters)
-            except ValidationError:
+            request = flow_runs.stored_request(user.parameters, user.user_id, bucket)
+            if request is None:
                 get_run_logger().error(
-                    "user %s: the parameters of the failed run are not those of a pass", user.user_id
+                    "user %s: the parameters of the failed run are not those of a pass over an export of this user; "
+                    "deliver the export again",
+                    user.user_id,
                 )
                 continue
             run = await flow_runs.start_retry(deployment, request, user.run_id)

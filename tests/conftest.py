@@ -3,7 +3,7 @@
 import asyncio
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import asyncpg
 import pytest
@@ -12,6 +12,7 @@ from deployments.local.postgres import EmbeddedPostgres
 from deployments.local.stack import Stack
 from deployments.local.supabase import database
 from tests.integration.service import FullPassService
+from tests.integration.store.sql import OTHER, USER, Database
 
 _SETTINGS_OF_A_USER = ("ANTHROPIC_", "SUPABASE_", "FACT_", "FULL_PASS_", "EXTRACTION_", "MEMORY_", "WEBHOOK_", "MODEL_")
 
@@ -58,6 +59,27 @@ def database_url(postgres: EmbeddedPostgres, migrated: str) -> str:
 
     asyncio.run(copy())
     return postgres.url(name)
+
+
+@pytest.fixture
+def db(database_url: str) -> Database:
+    """The same, with two users."""
+    found = Database(database_url)
+    found.sign_up(USER, OTHER)
+    found.run("insert into user_profiles (user_id) values ($1), ($2)", USER, OTHER)
+    return found
+
+
+@pytest.fixture
+def new_database(postgres: EmbeddedPostgres) -> Callable[[], Database]:
+    """Makes databases in which nothing is, not even the platform's part."""
+
+    def make() -> Database:
+        name = f"test_{secrets.token_hex(6)}"
+        postgres.create_database(name)
+        return Database(postgres.url(name))
+
+    return make
 
 
 @pytest.fixture(scope="session")

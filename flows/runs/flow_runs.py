@@ -1,10 +1,10 @@
 """The flow runs of the deployment `full-pass`: which there are, and how another one is started for a user."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from prefect import get_client
@@ -20,7 +20,10 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments import arun_deployment
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from flows.errors import ExportError
+from flows.store.exports import object_name
 
 _PAGE = 200  # what the Prefect API returns at most
 
@@ -38,6 +41,19 @@ class PassRequest(BaseModel):
     def digest(self) -> str:
         """What is asked for, as a tag of the runs that do it."""
         return f"delivery-{hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]}"
+
+
+def stored_request(parameters: Mapping[str, Any] | None, user_id: UUID, bucket: str) -> PassRequest | None:
+    """What the row of a user says is to be done again; None if that is no pass of this user over an own export.
+
+    A row is data: what stands in it may be older than the rules for it, or have been written by somebody else.
+    """
+    try:
+        request = PassRequest.model_validate(parameters)
+        object_name(request.storage_path, user_id, bucket)
+    except (ValidationError, ExportError):
+        return None
+    return request if request.user_id == user_id else None
 
 
 async def start(deployment: str, request: PassRequest, key: str) -> FlowRun:

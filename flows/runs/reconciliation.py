@@ -68,11 +68,9 @@ async def _of_ended_owners(store: Store, prefect: PrefectClient) -> list[StaleRo
     """Rows that say processing while their run has ended."""
     owners = [owner async for owner in store.passes.processing()]
     known = await _runs(prefect, (run_id for _, run_id in owners))
-    return [
-        StaleRow(user_id, run_id, known.get(run_id))
-        for user_id, run_id in owners
-        if run_id not in known or _has_ended(known[run_id])
-    ]
+    # A run of another user says nothing of this one, whatever the row says.
+    runs = ((user_id, run_id, _of_user(known.get(run_id), user_id)) for user_id, run_id in owners)
+    return [StaleRow(user_id, run_id, run) for user_id, run_id, run in runs if run is None or _has_ended(run)]
 
 
 async def _of_runs_that_never_claimed(store: Store, prefect: PrefectClient, deployment_id: UUID) -> list[StaleRow]:
@@ -135,6 +133,10 @@ def _portions(items: Iterable[Item]) -> Iterator[list[Item]]:
     waiting = iter(items)
     while portion := list(islice(waiting, _AT_ONCE)):
         yield portion
+
+
+def _of_user(run: FlowRun | None, user_id: UUID) -> FlowRun | None:
+    return run if run is not None and flow_runs.user_of(run) == user_id else None
 
 
 def _has_ended(run: FlowRun) -> bool:

@@ -225,6 +225,19 @@ def test_a_retry_needs_the_key_a_user_and_something_to_retry(service):
     assert "deliver the export again" in answer.json()["error"]
 
 
+@pytest.mark.parametrize("names", ["the other user", "the other's export"])
+def test_a_row_that_holds_what_is_anothers_starts_nothing(service, names):
+    other = service.new_user(full_pass_status="complete")
+    path = service.upload(other, simple_export("I like tea."))
+    user_id = service.new_user(full_pass_status="failed", full_pass_run_id=str(uuid4()))
+    parameters = {"user_id": str(other if names == "the other user" else user_id), "storage_path": path}
+    service.patch(user_id, full_pass_parameters=parameters)
+    service.due(user_id)
+    assert service.tick()["started"] == 0
+    assert service.retry(user_id).status_code == 409
+    assert service.row(other)["full_pass_status"] == "complete"
+
+
 def test_a_retry_while_the_database_is_away_is_503_and_says_what_to_check(service, stack):
     user_id = service.new_user(full_pass_status="failed")
     stack.postgres.close_database(stack.database_name)

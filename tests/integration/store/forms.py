@@ -11,6 +11,8 @@ BEFORE = Path(__file__).resolve().parents[2] / "data" / "migrations_before"
 
 #: A user in the middle of a pass, one who waits for the next attempt, and what both have paid for.
 ROWS_BEFORE = """
+    insert into auth.users (id) values
+        ('00000000-0000-4000-8000-000000000001'), ('00000000-0000-4000-8000-000000000002');
     insert into user_profiles (
         user_id, memory_md, soul_md, soulprint_text, full_pass_status, full_pass_run_id, full_pass_parameters,
         full_pass_attempts, full_pass_started_at, full_pass_error, full_pass_next_retry_at, import_cost_json)
@@ -39,15 +41,17 @@ ROWS_BEFORE = """
 
 TABLES = ("user_profiles", "conversation_chunks", "chunk_facts", "extraction_batches", "model_replies", "model_pauses")
 
-#: Everything that migrations can make in `public`, a line each.
+#: Everything that migrations can make in `public`, and the policies of Storage, a line each.
 FORM = """
     select concat_ws(' ', 'column', table_name, column_name, data_type, is_nullable, column_default)
         from information_schema.columns where table_schema = 'public'
     union all select indexdef from pg_indexes where schemaname = 'public'
     union all select concat_ws(' ', 'policy', tablename, policyname, cmd, roles, qual, with_check) from pg_policies
-        where schemaname = 'public'
+        where schemaname in ('public', 'storage')
     union all select concat_ws(' ', 'constraint', conrelid::regclass, conname, pg_get_constraintdef(oid))
         from pg_constraint where connamespace = 'public'::regnamespace
+    union all select pg_get_triggerdef(t.oid) from pg_trigger t join pg_class c on c.oid = tgrelid
+        where not tgisinternal and relnamespace = 'public'::regnamespace
     union all select concat_ws(' ', relname, relrowsecurity, grantee::regrole, privilege_type)
         from pg_class, aclexplode(relacl) where relnamespace = 'public'::regnamespace and relkind = 'r'
     union all select concat_ws(' ', oid::regprocedure, grantee, privilege_type)

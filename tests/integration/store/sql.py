@@ -38,6 +38,10 @@ class Database:
     def value(self, sql: str, *arguments: Any, **who: str) -> Any:
         return self.run(sql, *arguments, **who)[0][0]
 
+    def sign_up(self, *users: str) -> None:
+        """Accounts of Supabase Auth."""
+        self.run("insert into auth.users (id) select unnest($1::uuid[]) on conflict do nothing", list(users))
+
     def claim(self, run_id: str, replaces: str | None = None) -> Any:
         return json.loads(
             self.value("select full_pass_claim($1, $2, '{}', $3)", USER, run_id, replaces, role="service_role")

@@ -49,6 +49,16 @@ def test_a_row_whose_run_prefect_does_not_know_is_failed(supabase, prefect, run_
     assert supabase.row()["full_pass_error"].startswith("Crashed: ")
 
 
+@pytest.mark.parametrize("state", [StateType.RUNNING, StateType.COMPLETED, StateType.CANCELLED])
+def test_a_row_that_names_a_run_of_another_user_is_failed_and_the_other_user_is_left_alone(supabase, prefect, state):
+    run = prefect.run(state, OTHER)
+    supabase.owned(run_id=str(run.id))
+    supabase.owned(OTHER, run_id=str(run.id), full_pass_status="failed")
+    assert reconcile(supabase, prefect) == 1
+    assert supabase.row()["full_pass_error"].startswith("Crashed: ")
+    assert supabase.row(OTHER)["full_pass_status"] == "failed"
+
+
 def test_a_run_that_fell_silent_after_it_was_told_to_stop_was_cancelled(supabase, prefect):
     run = prefect.run(StateType.CRASHED, USER)
     prefect.earlier_states[run.id] = [State(type=StateType.RUNNING), State(type=StateType.CANCELLING)]

@@ -1,0 +1,213 @@
+"""What one user can do to what the full pass owns and to another user: nothing, whatever the app allows.
+
+Each protection is taken away once, and then something gets through.
+"""
+
+import asyncio
+import json
+
+import asyncpg
+import pytest
+
+from deployments.local.supabase import database
+from tests.conformance.two_users import (
+    OPEN_APP,
+    OWNED,
+    TABLES,
+    USUAL_APP,
+    breaches,
+    on_the_neighbour,
+    on_what_is_owned,
+    populate,
+)
+from tests.integration.store.sql import OTHER, USER
+
+WHO = ("authenticated", "anon")
+PROTECTIONS = "20261125180000"
+
+
+@pytest.fixture
+def usual(db):
+    db.script(USUAL_APP)
+    populate(db)
+    return db
+
+
+@pytest.fixture
+def opened(db):
+    """An app that lets everybody do everything, as far as policies and rights go."""
+    db.script(OPEN_APP)
+    populate(db)
+    return db
+
+
+@pytest.mark.parametrize("role", WHO)
+def test_the_usual_app_lets_nobody_write_what_is_owned_or_meet_the_neighbour(usual, role):
+    assert breaches(usual, on_what_is_owned(), role) == set()
+    assert breaches(usual, on_the_neighbour(), role) == set()
+
+
+@pytest.mark.parametrize("role", WHO)
+def test_an_app_that_allows_everything_does_not_allow_to_write_what_is_owned(opened, role):
+    assert breaches(opened, on_what_is_owned(), role) == set()
+
+
+def test_before_the_protections_the_usual_app_let_a_user_write_whose_export_is_read(new_database, tmp_path):
+    db = new_database()
+    for script in database.MIGRATIONS.glob("*.sql"):
+        if script.name < PROTECTIONS:
+            (tmp_path / script.name).write_text(script.read_text())
+    asyncio.run(database.prepare(db.url, tmp_path))
+    db.run("insert into user_profiles (user_id) values ($1), ($2)", USER, OTHER)
+    db.script(USUAL_APP)
+    populate(db)
+    found = breaches(db, on_what_is_owned())
+    assert found >= {f"update user_profiles.{name}" for name in OWNED if name != "user_id"}
+    assert found >= {f"truncate {table}" for table in TABLES}
+
+
+#: A trigger that is dropped → what the app then lets happen.
+WITHOUT = {
+    "full_pass_guard on user_profiles": "update user_profiles.full_pass_parameters",
+    "full_pass_guard on conversation_chunks": "update conversation_chunks.content",
+    "full_pass_guard on chunk_facts": "insert chunk_facts",
+    "full_pass_guard on extraction_batches": "update extraction_batches",
+    "full_pass_guard on model_replies": "delete model_replies",
+    "full_pass_guard on model_pauses": "truncate model_pauses",
+    "full_pass_guard_truncate on user_profiles": "truncate user_profiles",
+    "full_pass_guard_truncate on conversation_chunks": "truncate conversation_chunks",
+}
+
+
+@pytest.mark.parametrize("trigger", WITHOUT)
+def test_without_its_trigger_a_table_is_open_to_what_the_app_allows(opened, trigger):
+    opened.run(f"drop trigger {trigger}")
+    assert WITHOUT[trigger] in breaches(opened, on_what_is_owned())
+
+
+@pytest.mark.parametrize("table", [table for table in TABLES if table != "model_pauses"])
+def test_without_row_level_security_or_rights_a_table_is_read_by_the_neighbour(usual, table):
+    usual.script(f"grant select on {table} to authenticated; alter table {table} disable row level security")
+    assert breaches(usual, on_the_neighbour()) >= {f"read {table}"}
+
+
+@pytest.mark.parametrize("protected", ["chunk_facts", "extraction_batches", "model_replies", "model_pauses"])
+def test_without_row_level_security_rights_still_keep_users_from_writing(usual, protected):
+    usual.script(f"alter table {protected} disable row level security; drop trigger full_pass_guard on {protected}")
+    changes = [attempt for attempt in on_what_is_owned() if attempt.name.endswith(f" {protected}")]
+    assert breaches(usual, changes) == set()
+    usual.run(f"grant all on {protected} to authenticated")
+    assert breaches(usual, changes) == {attempt.name for attempt in changes}
+
+
+@pytest.mark.parametrize("function", ["full_pass_complete(uuid, text)", "full_pass_take_due(integer, interval)"])
+def test_a_function_that_users_may_call_is_a_breach(usual, function):
+    usual.run(f"grant execute on function {function} to authenticated")
+    assert breaches(usual, on_the_neighbour()) == {f"call {function.split('(')[0]}"}
+
+
+def test_rights_are_what_is_needed_and_no_more(db):
+    rights = db.run(
+        "select relname || ' ' || string_agg(grantee::regrole || ':' || privilege_type, ' ' order by 1, privilege_type)"
+        " from pg_class, aclexplode(relacl) where relnamespace = 'public'::regnamespace and relkind = 'r'"
+        " and grantee::regrole::text in ('anon', 'authenticated', '-') group by relname order by 1"
+    )
+    four = "authenticated:DELETE authenticated:INSERT authenticated:SELECT authenticated:UPDATE"
+    assert [row[0] for row in rights] == [
+        "chunk_facts authenticated:SELECT",
+        f"conversation_chunks {four}",
+        f"user_profiles {four}",
+    ]
+
+
+# What stays possible
+
+
+def test_a_user_changes_what_is_the_users_and_the_full_pass_goes_on_writing(usual):
+    me = {"role": "authenticated", "user": USER}
+    usual.script("alter table user_profiles add name text; alter table conversation_chunks add pinned boolean")
+    usual.script('create policy "pin" on conversation_chunks for update using (auth.uid() = user_id)')
+    changed = "update user_profiles set name = 'Ada', memory_md = 'my own words' where user_id = $1 returning 1"
+    assert len(usual.run(changed, USER, **me)) == 1
+    # The whole row sent back, as apps do.
+    usual.run("update user_profiles set full_pass_status = full_pass_status, user_id = user_id", **me)
+    assert len(usual.run("update conversation_chunks set pinned = true returning 1", **me)) == 1
+    assert usual.claim("run-9")["claimed"]
+    service = {"role": "service_role"}
+    usual.value("select full_pass_save_chunks($1, 'run-9', $2)", USER, json.dumps([{"chunk_key": "n"}]), **service)
+    usual.value("select full_pass_save_reply($1, 'x', '{}')", USER, **service)
+    assert usual.value("select full_pass_complete($1, 'run-9')", USER, **service)
+
+
+def test_a_user_makes_the_own_profile_as_one_of_which_nothing_is_known(new_database):
+    db = new_database()
+    asyncio.run(database.prepare(db.url))
+    db.script(USUAL_APP)
+    db.sign_up(USER)
+    me = {"role": "authenticated", "user": USER}
+    db.run("alter table user_profiles alter column full_pass_status set default 'none'")
+    made = db.run("insert into user_profiles (user_id, progress_percent) values ($1, 0) returning *", USER, **me)
+    assert made[0]["full_pass_status"] == "none"
+    db.run("delete from user_profiles")
+    for column in ("full_pass_status", "full_pass_attempts", "full_pass_parameters", "full_pass_next_retry_at"):
+        written = f"insert into user_profiles (user_id, {column}) values ($1, '{OWNED[column]}')"
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            db.run(written, USER, **me)
+
+
+def test_a_function_of_the_app_with_its_owners_rights_writes_what_it_likes(usual):
+    usual.script(
+        "create function app_reset() returns void language sql security definer set search_path = ''"
+        " as $$ update public.user_profiles set full_pass_status = 'pending' where user_id = auth.uid() $$"
+    )
+    usual.run("select app_reset()", role="authenticated", user=USER)
+    assert usual.row()["full_pass_status"] == "pending"
+
+
+def test_another_trigger_of_the_app_cannot_write_it_for_the_user(usual):
+    usual.script(
+        "create function app_touch() returns trigger language plpgsql as"
+        " $$ begin new.full_pass_attempts := 0; new.full_pass_status := 'failed'; return new; end $$;"
+        "create trigger zzz before update on user_profiles for each row execute function app_touch()"
+    )
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match=r"user_profiles\.full_pass_status is written by"):
+        usual.run("update user_profiles set memory_md = 'x'", role="authenticated", user=USER)
+
+
+def test_the_refusal_names_the_column_and_no_value(opened):
+    with pytest.raises(asyncpg.InsufficientPrivilegeError) as refused:
+        opened.run("update user_profiles set full_pass_error = 'secret'", role="authenticated", user=USER)
+    assert refused.value.message == "user_profiles.full_pass_error is written by the full pass only"
+    assert "secret" not in str(refused.value)
+
+
+# Stored parameters
+
+
+@pytest.mark.parametrize("written", [OTHER, OTHER.upper(), "nobody"])
+def test_parameters_that_name_another_user_are_never_due(db, written):
+    due(db, {"user_id": written, "storage_path": f"imports/{OTHER}/export.zip"})
+    assert taken(db) == []
+    due(db, {"user_id": USER.upper(), "storage_path": f"imports/{USER}/export.zip"})
+    assert taken(db) == [USER]
+
+
+def test_without_the_comparison_they_were(db):
+    due(db, {"user_id": OTHER, "storage_path": f"imports/{OTHER}/export.zip"})
+    (before,) = database.MIGRATIONS.glob("*_retries.sql")
+    db.script(before.read_text())
+    assert taken(db) == [USER]
+
+
+def due(db, parameters):
+    db.run(
+        "update user_profiles set full_pass_status = 'failed', full_pass_next_retry_at = '2026-01-01',"
+        " full_pass_parameters = $2 where user_id = $1",
+        USER,
+        json.dumps(parameters),
+    )
+
+
+def taken(db):
+    rows = db.run("select full_pass_take_due(5, '1 minute')", role="service_role")
+    return [json.loads(row[0])["user_id"] for row in rows]

@@ -1,0 +1,165 @@
+"""Two users, a stranger, and all that they could try on a database; and the apps that let them.
+
+Each attempt is a statement in a transaction that is taken back. It is a breach when it meets a row: the policies of row
+level security refuse in silence, rights and triggers with an error.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import asyncpg
+
+from tests.integration.store.sql import OTHER, USER, Database
+
+#: What an app usually has: its users see, make and change their own profile, see and delete their own chunks.
+USUAL_APP = """
+    create policy "Users can view own profile" on user_profiles for select using (auth.uid() = user_id);
+    create policy "Users can insert own profile" on user_profiles for insert with check (auth.uid() = user_id);
+    create policy "Users can update own profile" on user_profiles for update using (auth.uid() = user_id);
+    create policy "Users can view own chunks" on conversation_chunks for select using (auth.uid() = user_id);
+    create policy "Users can delete own chunks" on conversation_chunks for delete using (auth.uid() = user_id);
+"""
+
+#: Has an account, and no row.
+THIRD = "00000000-0000-4000-8000-000000000003"
+
+TABLES = ("user_profiles", "conversation_chunks", "chunk_facts", "extraction_batches", "model_replies", "model_pauses")
+
+#: The worst that an app could say of its tables and ours.
+OPEN_APP = "grant all on all tables in schema public to anon, authenticated;" + "".join(
+    f'create policy "open" on {table} using (true) with check (true);' for table in TABLES
+)
+
+#: For each user a row in every table; {user} and {run} differ.
+ROWS = """
+    update user_profiles set full_pass_status = 'complete', full_pass_run_id = '{run}', memory_md = 'memory',
+        full_pass_parameters = '{{"user_id": "{user}", "storage_path": "imports/{user}/export.zip"}}'
+        where user_id = '{user}';
+    insert into conversation_chunks (user_id, chunk_key, content) values ('{user}', 'k', 'I like tea.');
+    insert into chunk_facts (user_id, chunk_key, prompt_version, model, outcome)
+        values ('{user}', 'k', 'v', 'm', 'facts');
+    insert into extraction_batches values ('batch {run}', '{user}', 'v', 'm', '{{}}');
+    insert into model_replies values ('{user}', 'request', '{{}}');
+    insert into model_pauses values ('model {run}', now());
+"""
+
+OWNED = {
+    "full_pass_status": "failed",
+    "full_pass_run_id": "of the other",
+    "full_pass_parameters": json.dumps({"user_id": OTHER, "storage_path": f"imports/{OTHER}/export.zip"}),
+    "full_pass_attempts": "9",
+    "full_pass_next_retry_at": "2026-01-01",
+    "full_pass_started_at": "2026-01-01",
+    "full_pass_completed_at": "2026-01-01",
+    "full_pass_error": "x",
+    "import_stage": "x",
+    "progress_percent": "1",
+    "import_cost_json": "{}",
+    "user_id": THIRD,
+}
+
+OF_A_CHUNK = {
+    "user_id": THIRD,
+    "chunk_key": "k2",
+    "content": "I like poison.",
+    "title": "x",
+    "conversation_id": "x",
+    "created_at": "2026-01-01",
+}
+
+_INSERTS = {
+    "chunk_facts": f"values ('{USER}', 'new', 'v', 'm', 'facts')",
+    "extraction_batches": f"values ('new', '{USER}', 'v', 'm', '{{}}')",
+    "model_replies": f"values ('{USER}', 'new', '{{}}')",
+    "model_pauses": "values ('new', 'infinity')",
+}
+_CHANGES = {
+    "chunk_facts": "facts = '[1]'",
+    "extraction_batches": "requests = '{}'",
+    "model_replies": "reply = '{}'",
+    "model_pauses": "until = 'infinity'",
+}
+
+
+class Attempt(NamedTuple):
+    name: str
+    sql: str
+
+
+def populate(db: Database) -> None:
+    db.sign_up(USER, OTHER, THIRD)
+    for user, run in ((USER, "run-1"), (OTHER, "run-2")):
+        db.script(ROWS.format(user=user, run=run))
+
+
+def on_what_is_owned() -> list[Attempt]:
+    """What nobody may who is not the full pass, on the own rows either, whatever the app allows."""
+    mine = f"where user_id = '{USER}' returning 1"
+    return [
+        *(
+            Attempt(f"update user_profiles.{name}", f"update user_profiles set {name} = '{value}' {mine}")
+            for name, value in OWNED.items()
+        ),
+        *(
+            Attempt(f"update conversation_chunks.{name}", f"update conversation_chunks set {name} = '{value}' {mine}")
+            for name, value in OF_A_CHUNK.items()
+        ),
+        Attempt(
+            "insert user_profiles",
+            f"insert into user_profiles (user_id, full_pass_parameters) values ('{THIRD}', '{{}}') returning 1",
+        ),
+        Attempt(
+            "insert conversation_chunks",
+            f"insert into conversation_chunks (user_id, chunk_key) values ('{USER}', 'new') returning 1",
+        ),
+        *(Attempt(f"insert {table}", f"insert into {table} {row} returning 1") for table, row in _INSERTS.items()),
+        *(Attempt(f"update {table}", f"update {table} set {change} returning 1") for table, change in _CHANGES.items()),
+        *(Attempt(f"delete {table}", f"delete from {table} returning 1") for table in _CHANGES),
+        *(Attempt(f"truncate {table}", f"truncate {table} cascade") for table in TABLES),
+    ]
+
+
+def on_the_neighbour() -> list[Attempt]:
+    """What no user may to another; and what is nobody's to read."""
+    theirs = f"where user_id = '{OTHER}'"
+    tables = [table for table in TABLES if table != "model_pauses"]
+    return [
+        *(Attempt(f"read {table}", f"select 1 from {table} {theirs}") for table in tables),
+        Attempt("read model_pauses", "select 1 from model_pauses"),
+        Attempt("update memory", f"update user_profiles set memory_md = 'x' {theirs} returning 1"),
+        Attempt("delete user_profiles", f"delete from user_profiles {theirs} returning 1"),
+        Attempt("delete conversation_chunks", f"delete from conversation_chunks {theirs} returning 1"),
+        Attempt("insert for them", f"insert into conversation_chunks (user_id) values ('{OTHER}') returning 1"),
+        Attempt("call full_pass_complete", f"select full_pass_complete('{OTHER}', 'run-2')"),
+        Attempt("call full_pass_take_due", "select 1 from full_pass_take_due(1, '1 minute') union all select 1"),
+    ]
+
+
+def breaches(db: Database, attempts: Iterable[Attempt], role: str = "authenticated") -> set[str]:
+    """The names of the attempts that met a row; `authenticated` is USER."""
+
+    async def tried() -> set[str]:
+        connection = await asyncpg.connect(db.url)
+        try:
+            return {attempt.name for attempt in attempts if await _met_a_row(connection, attempt.sql, role)}
+        finally:
+            await connection.close()
+
+    return asyncio.run(tried())
+
+
+async def _met_a_row(connection: asyncpg.Connection, sql: str, role: str) -> bool:
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        claims = {"role": role, **({"sub": USER} if role == "authenticated" else {})}
+        await connection.execute("select set_config('request.jwt.claims', $1, true)", json.dumps(claims))
+        await connection.execute(f"set local role {role}")
+        done = await connection.execute(sql)
+        return not done.endswith(" 0")
+    except asyncpg.InsufficientPrivilegeError:
+        return False
+    finally:
+        await transaction.rollback()
