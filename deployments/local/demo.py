@@ -119,9 +119,6 @@ async def _client(stack: Stack) -> AsyncClient:
 async def _upload(stack: Stack, user_id: UUID, export: Path, path: str) -> None:
     client = await _client(stack)
     if stack.uses_local_supabase:
-        buckets = await client.storage.list_buckets()
-        if BUCKET not in {bucket.id for bucket in buckets}:
-            await client.storage.create_bucket(BUCKET, options={"public": False})
         await client.table("user_profiles").upsert({"user_id": str(user_id)}, on_conflict="user_id").execute()
     await client.storage.from_(BUCKET).upload(path, export, {"upsert": "true"})
 

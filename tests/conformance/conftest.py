@@ -6,14 +6,13 @@ import sys
 from collections.abc import Iterator
 
 import asyncpg
-import httpx
 import pytest
 
 from deployments.local.postgres import EmbeddedPostgres
 from deployments.local.processes import Port, Service
 from deployments.local.stack import ROOT
 from deployments.local.supervisor import Supervisor
-from tests.conformance.supabase import BUCKET, SECRET, Project
+from tests.conformance.supabase import SECRET, Project
 from tests.conftest import clean_environment
 from tests.integration.store.sql import Database
 from tests.unit.conftest import model, supabase
@@ -46,10 +45,7 @@ def running_project(
         )
         service.start()
         service.wait_until_listening("127.0.0.1", port.number)
-        project = Project(f"http://127.0.0.1:{port.number}", Database(postgres.url(name)))
-        headers = {"apikey": project.key, "Authorization": f"Bearer {project.key}"}
-        httpx.post(f"{project.url}/storage/v1/bucket", json={"id": BUCKET}, headers=headers).raise_for_status()
-        yield project
+        yield Project(f"http://127.0.0.1:{port.number}", Database(postgres.url(name)))
     port.release()
 
 

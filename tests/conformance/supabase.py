@@ -57,6 +57,7 @@ class Project:
 
     def new_user(self) -> UUID:
         user_id = uuid4()
+        self.db.sign_up(str(user_id))
         self.db.run("insert into user_profiles (user_id) values ($1)", user_id)
         return user_id
 

@@ -53,7 +53,6 @@ class FullPassService:
         self.messages = httpx.Client(base_url=stack.url("messages"), timeout=_WAIT_SECONDS)
 
     def __enter__(self) -> "FullPassService":
-        self.supabase.post("/storage/v1/bucket", json={"id": BUCKET})
         # Ticks come when a test makes them.
         ticks = self.prefect.get("/deployments/name/retry-failed/retry-failed").raise_for_status().json()
         self.prefect.post(f"/deployments/{ticks['id']}/pause_deployment").raise_for_status()

@@ -63,6 +63,16 @@ NOT_FOUND = StorageError(404, "NoSuchKey", "Object not found", "not_found")
 _INVALID_RANGE = StorageError(416, "InvalidRange", "invalid range provided", "invalid_range")
 _TOO_LARGE = StorageError(413, "EntityTooLarge", "The object exceeded the maximum allowed size", "Payload too large")
 _DUPLICATE = StorageError(409, "KeyAlreadyExists", "The resource already exists", "Duplicate")
+_DENIED = StorageError(403, "AccessDenied", "Access denied", "Unauthorized")
+
+_FIND = "select metadata ->> 'file' as file from storage.objects where bucket_id = $1 and name = $2"
+_INSERT = "insert into storage.objects (bucket_id, name, owner, metadata) values ($1, $2, auth.uid(), $3::jsonb)"
+#: With what it returns, so that a caller needs the right to read as well (src/storage/database/pg.ts, upsertObject).
+_UPSERT = (
+    _INSERT + " on conflict (bucket_id, name) do update set metadata = excluded.metadata, updated_at = now()"
+    " returning id::text"
+)
+_DELETE = "delete from storage.objects where bucket_id = $1 and name = $2 returning metadata ->> 'file'"
 
 
 class _Object(FileResponse):
@@ -125,27 +135,13 @@ class ObjectStorage:
     async def upload(self, request: Request) -> Response:
         bucket, name = _object(request)
         replace = request.method == "PUT" or request.headers.get("x-upsert", "").lower() == "true"
+        await self._may_upload(request, bucket, name, replace)
         path, metadata = await self._receive(request)
         try:
             async with self._sessions.open(request) as database:
-                known = await database.fetchrow(
-                    "select metadata ->> 'file' as file from storage.objects where bucket_id = $1 and name = $2",
-                    bucket,
-                    name,
-                )
-                if known and not replace:
-                    raise _DUPLICATE
-                try:
-                    identity = await database.fetchval(
-                        "insert into storage.objects (bucket_id, name, owner, metadata)"
-                        " values ($1, $2, auth.uid(), $3::jsonb) on conflict (bucket_id, name)"
-                        " do update set metadata = excluded.metadata, updated_at = now() returning id::text",
-                        bucket,
-                        name,
-                        json.dumps(metadata),
-                    )
-                except asyncpg.ForeignKeyViolationError:
-                    raise NO_BUCKET from None
+                await database.execute("reset role")
+                known = await database.fetchrow(_FIND + " for update", bucket, name)
+                identity = await database.fetchval(_UPSERT, bucket, name, json.dumps(metadata))
                 path.rename(self._folder / metadata["file"])
         except BaseException:
             path.unlink(missing_ok=True)
@@ -154,17 +150,28 @@ class ObjectStorage:
             (self._folder / known["file"]).unlink(missing_ok=True)
         return JSONResponse({"Id": identity, "Key": f"{bucket}/{name}"})
 
+    async def _may_upload(self, request: Request, bucket: str, name: str, replace: bool) -> None:
+        """Tries it as the caller and takes it back, before a byte is read (src/storage/uploader.ts, canUpload)."""
+        async with self._sessions.open(request) as database:
+            attempt = database.transaction()
+            await attempt.start()
+            try:
+                await database.execute(_UPSERT if replace else _INSERT, bucket, name, "{}")
+            except asyncpg.UniqueViolationError:
+                raise _DUPLICATE from None
+            except asyncpg.ForeignKeyViolationError:
+                raise NO_BUCKET from None
+            await attempt.rollback()
+
     async def remove(self, request: Request) -> Response:
         bucket, name = _object(request)
         async with self._sessions.open(request) as database:
-            file = await database.fetchval(
-                "delete from storage.objects where bucket_id = $1 and name = $2 returning metadata ->> 'file'",
-                bucket,
-                name,
-            )
-        if file is None:
-            raise NOT_FOUND
-        (self._folder / file).unlink(missing_ok=True)
+            await database.execute("set local storage.allow_delete_query = 'true'")
+            deleted = await database.fetchval(_DELETE, bucket, name)
+            await database.execute("reset role")
+            if deleted is None:
+                raise _DENIED if await database.fetchrow(_FIND, bucket, name) else NOT_FOUND
+        (self._folder / deleted).unlink(missing_ok=True)
         return JSONResponse({"message": "Successfully deleted"})
 
     async def unsupported(self, request: Request) -> Response:

@@ -75,6 +75,18 @@ create or replace function storage.foldername(name text) returns text[] language
     select trim_array(string_to_array(name, '/'), 1)
 $$;
 
+-- What is deleted in SQL alone leaves its bytes behind, so only Storage itself may.
+create or replace function storage.protect_delete() returns trigger language plpgsql as $$
+begin
+    if coalesce(current_setting('storage.allow_delete_query', true), '') <> 'true' then
+        raise exception using errcode = 'insufficient_privilege',
+            message = 'Direct deletion from storage tables is not allowed. Use the Storage API instead.';
+    end if;
+    return null;
+end $$;
+create or replace trigger protect_objects_delete before delete on storage.objects
+    for each statement execute function storage.protect_delete();
+
 grant usage on schema public, auth, storage to anon, authenticated, service_role;
 grant all on storage.buckets, storage.objects to anon, authenticated, service_role;
 
