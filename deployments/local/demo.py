@@ -6,6 +6,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from storage3.exceptions import StorageApiError
-from supabase import AsyncClient, acreate_client
+from supabase import AsyncClient, AuthApiError, acreate_client
 
 from deployments.local.processes import StackError
 from deployments.local.stack import Stack
@@ -119,6 +120,8 @@ async def _client(stack: Stack) -> AsyncClient:
 async def _upload(stack: Stack, user_id: UUID, export: Path, path: str) -> None:
     client = await _client(stack)
     if stack.uses_local_supabase:
+        with suppress(AuthApiError):  # registered already
+            await client.auth.admin.create_user({"id": str(user_id), "email": f"{user_id}@example.com"})
         await client.table("user_profiles").upsert({"user_id": str(user_id)}, on_conflict="user_id").execute()
     await client.storage.from_(BUCKET).upload(path, export, {"upsert": "true"})
 

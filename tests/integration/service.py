@@ -77,6 +77,8 @@ class FullPassService:
 
     def new_user(self, **columns: Any) -> UUID:
         user_id = uuid4()
+        account = {"id": str(user_id), "email": f"{user_id}@example.com"}
+        self.supabase.post("/auth/v1/admin/users", json=account).raise_for_status()
         row = {"user_id": str(user_id), **columns}
         self.supabase.post("/rest/v1/user_profiles", json=row).raise_for_status()
         return user_id

@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from deployments.local.supabase.accounts import Accounts
 from deployments.local.supabase.faults import Control, Faults
 from deployments.local.supabase.gateway import GatewayError
 from deployments.local.supabase.object_storage import ObjectStorage, StorageError
@@ -106,6 +107,7 @@ def application(database_url: str, jwt_secret: str, storage: Path) -> Starlette:
             *control.routes(),
             *Rest(sessions, control).routes(),
             *ObjectStorage(sessions, storage).routes(),
+            *Accounts(sessions).routes(),
             Route("/{rest:path}", _unsupported, methods=everything),
         ],
         middleware=[Middleware(Faults, control)],
