@@ -81,6 +81,28 @@ def test_an_older_schema_keeps_its_rows_and_columns_and_works(new_database):
     assert [chunk["content"] for chunk in db.run("select content from conversation_chunks")] == ["new"]
 
 
+def reading_policies(db):
+    return [row[0] for row in db.run("select policyname from pg_policies where tablename = 'user_profiles' order by 1")]
+
+
+@pytest.mark.parametrize("who", ["user_id = auth.uid()", "(select auth.uid()) = user_id"])
+def test_where_the_app_lets_users_read_their_own_rows_it_is_said_once(new_database, who):
+    db = new_database()
+    db.script(OLDER_SCHEMA)
+    asyncio.run(database.prepare(db.url))
+    db.script(f'create policy "theirs" on user_profiles for select using ({who})')
+    db.run("call full_pass_yield_to_policies()")
+    assert reading_policies(db) == ["theirs"]
+    assert db.value("select count(*) from user_profiles", role="authenticated", user=USER) == 1
+
+
+@pytest.mark.parametrize("who", ["auth.uid() = user_id and memory_md is null", "auth.role() = 'admin'"])
+def test_a_policy_of_the_app_that_says_something_else_replaces_none(db, who):
+    db.script(f'create policy "theirs" on user_profiles for select using ({who})')
+    db.run("call full_pass_yield_to_policies()")
+    assert reading_policies(db) == ["full pass: users read their own profile", "theirs"]
+
+
 def test_from_the_form_before_no_row_changes_and_nothing_of_it_stays_behind(before, new_database):
     kept = rows(before)
     assert all(kept.values())
