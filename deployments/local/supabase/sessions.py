@@ -14,7 +14,6 @@ from deployments.local.supabase.gateway import Gateway
 from deployments.local.supabase.query_language import QueryError
 
 _ROLES = {"anon", "authenticated", "service_role"}
-_STATEMENT_SECONDS = 60
 _POOL_SIZE = 12
 
 Connection = Any  # asyncpg.Connection or the pool's proxy of one
@@ -27,6 +26,22 @@ UNREACHABLE = (
     asyncpg.CannotConnectNowError,
     asyncpg.ObjectNotInPrerequisiteStateError,  # the database takes no connections
 )
+
+#: The role, what its token says, and the timeouts that are set for the role or else for `authenticator`, as which the
+#: API logs in. Sources: PostgREST's documentation, "Impersonated Role Settings"; Supabase's, "Timeouts".
+_CONFIGURE = """
+    select set_config(name, value, true) from (values ('role', $1), ('request.jwt.claims', $2)) as given (name, value)
+    union all
+    select set_config(name, value, true) from (
+        select distinct on (name) name, value
+        from pg_roles, unnest(rolconfig) as line,
+            lateral (select split_part(line, '=', 1) as name, split_part(line, '=', 2) as value) as setting
+        where rolname in ($1, 'authenticator') and name in ('statement_timeout', 'lock_timeout')
+        order by name, rolname = 'authenticator'
+    ) as timeouts
+"""
+#: DATABASE_STATEMENT_TIMEOUT in src/config.ts of supabase/storage.
+_STORAGE_LIMITS = "set local statement_timeout = '30s'; set local lock_timeout = 0"
 
 
 class Sessions:
@@ -49,13 +64,9 @@ class Sessions:
         try:
             pool = await self._connected()
             async with pool.acquire(timeout=10) as connection, connection.transaction(readonly=read_only):
-                await connection.execute(
-                    "select set_config('role', $1, true), set_config('request.jwt.claims', $2, true),"
-                    " set_config('statement_timeout', $3, true)",
-                    role,
-                    claims,
-                    f"{_STATEMENT_SECONDS}s",
-                )
+                await connection.execute(_CONFIGURE, role, claims)
+                if request.url.path.startswith("/storage/"):
+                    await connection.execute(_STORAGE_LIMITS)
                 yield connection
         except (*UNREACHABLE, TimeoutError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError):
             raise QueryError(503, "PGRST000", "Could not connect with the database") from None

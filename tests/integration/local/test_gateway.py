@@ -32,6 +32,8 @@ SCHEMA = """
     create function pairs(words text[]) returns table (word text, size integer) language sql
         as 'select w, length(w) from unnest(words) w';
     create function one_thing(p_name text) returns things language sql as 'select * from things where name = p_name';
+    create function statement_limit() returns text language sql
+        as $$ select current_setting('statement_timeout') || ' ' || current_setting('lock_timeout') $$;
     create function nothing() returns void language sql as 'select';
     create function echo(value jsonb) returns jsonb language sql as 'select value';
     create function refuse() returns void language plpgsql as
@@ -381,3 +383,32 @@ def test_an_object_in_no_bucket_and_a_bucket_twice_are_refused(http, bucket):
     assert json.loads(http.post("/storage/v1/object/nowhere/x", content=b"x").content)["statusCode"] == "404"
     assert http.post("/storage/v1/bucket", json={"id": bucket}).json()["statusCode"] == "409"
     assert http.post("/storage/v1/object/sign/x/y", json={}).status_code in (400, 501)
+
+
+# Limits of the roles
+
+
+@pytest.mark.parametrize(
+    ("key", "limit"),
+    [
+        (keys.mint_key(SECRET, "anon"), "3s"),
+        (keys.user_token(SECRET, uuid4()), "8s"),
+        (keys.mint_key(SECRET, "service_role"), "8s"),
+    ],
+)
+def test_a_statement_has_the_time_of_its_role(http, key, limit):
+    answer = http.post("/rest/v1/rpc/statement_limit", json={}, headers={"Authorization": f"Bearer {key}"})
+    assert answer.json() == f"{limit} 8s"
+
+
+def test_a_time_that_the_operator_gives_a_role_counts(http, postgres):
+    async def give(seconds):
+        connection = await asyncpg.connect(postgres.url("postgres"))
+        await connection.execute(f"alter role service_role {seconds}")
+        await connection.close()
+
+    asyncio.run(give("set statement_timeout = '50s'"))
+    try:
+        assert http.post("/rest/v1/rpc/statement_limit", json={}).json() == "50s 8s"
+    finally:
+        asyncio.run(give("reset statement_timeout"))

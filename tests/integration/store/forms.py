@@ -54,7 +54,7 @@ FORM = """
         where not tgisinternal and relnamespace = 'public'::regnamespace
     union all select concat_ws(' ', relname, relrowsecurity, grantee::regrole, privilege_type)
         from pg_class, aclexplode(relacl) where relnamespace = 'public'::regnamespace and relkind = 'r'
-    union all select concat_ws(' ', oid::regprocedure, grantee, privilege_type)
+    union all select concat_ws(' ', oid::regprocedure, grantee::regrole, privilege_type)
         from pg_proc, aclexplode(proacl) where pronamespace = 'public'::regnamespace
     union all select pg_get_functiondef(oid) from pg_proc where pronamespace = 'public'::regnamespace
     order by 1
