@@ -28,7 +28,10 @@ OLDER_APP = f"""
 SPLINTER = os.environ.get("SPLINTER_SOURCE")
 
 if SPLINTER is None:
-    pytest.skip("SPLINTER_SOURCE names no checkout of github.com/supabase/splinter", allow_module_level=True)
+    pytest.skip(
+        "no linter: git clone https://github.com/supabase/splinter, SPLINTER_SOURCE=$PWD/splinter",
+        allow_module_level=True,
+    )
 
 
 #: Asks for XML, which the embedded Postgres is built without; about public buckets, of which we make none.

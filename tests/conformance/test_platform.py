@@ -26,7 +26,10 @@ from tests.integration.store.sql import OTHER, USER, Database
 SOURCE = os.environ.get("SUPABASE_POSTGRES_SOURCE")
 
 if SOURCE is None:
-    pytest.skip("SUPABASE_POSTGRES_SOURCE names no checkout of github.com/supabase/postgres", allow_module_level=True)
+    pytest.skip(
+        "no roles of Supabase: git clone https://github.com/supabase/postgres, SUPABASE_POSTGRES_SOURCE=$PWD/postgres",
+        allow_module_level=True,
+    )
 
 #: As migrate.sh finds it: supabase_admin is the superuser, and there is a role `postgres`, which is one still.
 IMAGE = """

@@ -120,6 +120,11 @@ def test_rights_are_what_is_needed_and_no_more(db):
     ]
 
 
+def test_each_table_is_tried(db):
+    there = db.run("select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'")
+    assert {row[0] for row in there} == set(TABLES)
+
+
 # What stays possible
 
 
