@@ -18,6 +18,7 @@ Row = dict[str, Any]
 
 _PAGE = 1_000  # rows: what a Supabase project returns at most unless told otherwise ("Max rows")
 _NOT_OWNER = "FP001"  # raised by full_pass_require_owner
+_NO_KEY, _NO_ACCOUNT = "23503", 'not present in table "users"'  # the foreign key to auth.users
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,8 @@ class SupabaseRequests:
                     return answer
                 if refusal.code == _NOT_OWNER:
                     raise NotOwner(owned_by(refusal.details, "processing"))
+                if refusal.code == _NO_KEY and _NO_ACCOUNT in (refusal.details or ""):
+                    raise UserNotFound("the account of the user has been deleted; nothing is written for it any more")
                 problem, is_passing = refusal.error(), refusal.is_passing
             except httpx.RequestError as error:
                 problem, is_passing = _unreachable(error), True

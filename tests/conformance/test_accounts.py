@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from deployments.local.supabase import database, keys
+from flows.errors import UserNotFound
 from tests.conformance.supabase import SECRET
 from tests.conformance.two_users import ROWS
 from tests.integration.store.forms import migrate, rows
@@ -74,6 +75,14 @@ def test_a_run_that_is_late_writes_nothing_for_an_account_that_has_gone(populate
         with pytest.raises(asyncpg.ForeignKeyViolationError):
             populated.run(statement, USER, role="service_role")
     assert not populated.claim("run-3")["found"]
+
+
+def test_the_run_ends_for_good_and_says_why(project):
+    user = project.new_user()
+    project.db.run("delete from auth.users where id = $1", user)
+    with pytest.raises(UserNotFound, match="the account of the user has been deleted") as told:
+        project.use(lambda store: store.answers.save_reply(user, "request", {}))
+    assert told.value.permanent
 
 
 def test_deleting_an_account_over_the_api_takes_what_is_in_the_tables_and_leaves_the_upload(project):
