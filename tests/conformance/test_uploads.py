@@ -75,10 +75,10 @@ def test_another_bucket_is_not_meant(project, ask):
 
 
 @pytest.mark.parametrize(
-    ("policy", "method", "upsert"),
-    zip(POLICIES, ["POST", "GET", "PUT", "DELETE"], ["false"] * 4, strict=True),
+    ("policy", "method"),
+    list(zip(POLICIES, ["POST", "GET", "PUT", "DELETE"], strict=True)),
 )
-def test_without_its_policy_the_user_is_refused(project, ask, policy, method, upsert):
+def test_without_its_policy_the_user_is_refused(project, ask, policy, method):
     user = project.new_user()
     path = f"{user}/export.zip"
     if method != "POST":
