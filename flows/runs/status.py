@@ -5,7 +5,7 @@ run that has been replaced, changes nothing. A hook that fails is logged by Pref
 it could not write, and what no hook saw, is set right by flows.reconciliation.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from prefect import Flow, State, get_client
@@ -72,7 +72,7 @@ async def write_end(store: Store, prefect: PrefectClient, flow_run: FlowRun, sta
             await store.passes.complete(user_id, run_id)
         case StateType.FAILED:
             error = reported(state.message)
-            await _fail(store, user_id, run_id, error.text, retry=not error.permanent)
+            await _fail(store, user_id, run_id, error.text, retry=not error.permanent, not_before=error.retry_at)
         case StateType.CANCELLED | StateType.CANCELLING:
             await _fail(store, user_id, run_id, _CANCELLED, retry=False)
             await tag_slots.release(prefect, flow_run.id)
@@ -85,7 +85,9 @@ async def write_crash(store: Store, user_id: UUID, run_id: str) -> None:
     await _fail(store, user_id, run_id, _CRASHED, retry=True)
 
 
-async def _fail(store: Store, user_id: UUID, run_id: str, error: str, *, retry: bool) -> None:
+async def _fail(
+    store: Store, user_id: UUID, run_id: str, error: str, *, retry: bool, not_before: datetime | None = None
+) -> None:
     settings = PassSettings()
     failure = await store.passes.fail(
         user_id,
@@ -93,6 +95,7 @@ async def _fail(store: Store, user_id: UUID, run_id: str, error: str, *, retry: 
         error,
         retry_after=timedelta(minutes=settings.full_pass_retry_minutes) if retry else None,
         max_attempts=settings.full_pass_max_attempts,
+        not_before=not_before,
     )
     if failure.exhausted:
         emit_event(

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -51,9 +51,19 @@ class PassTable:
         return bool(await self._requests.rpc("full_pass_complete", {"p_user_id": str(user_id), "p_run_id": run_id}))
 
     async def fail(
-        self, user_id: UUID, run_id: str, error: str, *, retry_after: timedelta | None, max_attempts: int
+        self,
+        user_id: UUID,
+        run_id: str,
+        error: str,
+        *,
+        retry_after: timedelta | None,
+        max_attempts: int,
+        not_before: datetime | None = None,
     ) -> FailedPass:
-        """Sets the status failed, if `run_id` owns the user. `retry_after` None: not tried again by itself."""
+        """Sets the status failed, if `run_id` owns the user. `retry_after` None: not tried again by itself.
+
+        not_before: the time of the next attempt, if something else than the export decides it; this one does not count.
+        """
         answer = await self._requests.rpc(
             "full_pass_fail",
             {
@@ -62,6 +72,7 @@ class PassTable:
                 "p_error": error,
                 "p_retry_after": _interval(retry_after) if retry_after else None,
                 "p_max_attempts": max_attempts,
+                "p_not_before": not_before.isoformat() if not_before else None,
             },
         )
         return msgspec.convert(answer, FailedPass)

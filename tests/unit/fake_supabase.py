@@ -95,11 +95,20 @@ class FakeSupabase:
             row["full_pass_status"] = "complete"
         return bool(row["full_pass_run_id"] == run_id)
 
-    def _full_pass_fail(self, user_id: str, run_id: str, error: str, retry_after: str | None, max_attempts: int) -> Row:
+    def _full_pass_fail(
+        self,
+        user_id: str,
+        run_id: str,
+        error: str,
+        retry_after: str | None,
+        max_attempts: int,
+        not_before: str | None = None,
+    ) -> Row:
         if not self._owns(user_id, run_id):
             return {"failed": False, "exhausted": False}
         row = self.profiles[user_id]
         row |= {"full_pass_status": "failed", "full_pass_error": error, "retry_after": retry_after}
+        row["not_before"] = not_before
         exhausted = retry_after is not None and row["full_pass_attempts"] >= max_attempts
         return {"failed": True, "exhausted": exhausted, "attempts": row["full_pass_attempts"], "error": error}
 

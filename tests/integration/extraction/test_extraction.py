@@ -221,6 +221,20 @@ def test_a_run_stops_at_its_budget_and_what_was_paid_for_is_kept(service):
     assert row["import_cost_json"]["earlier_runs"]["calls"] == paid
 
 
+def test_a_spend_limit_ends_the_run_keeps_what_is_paid_for_and_says_when_it_goes_on(service):
+    faults(service, {"kind": "spend_limit", "contains": "tea number 7."})
+    user_id = service.new_user()
+    row = service.full_pass(user_id, export_of(20))
+    assert row["full_pass_error"].startswith("step=extract_facts: SpendLimitReached: the account has reached the spend")
+    assert "(not counted as an attempt, the next about 2099-01-01 00:" in row["full_pass_error"]
+    assert (row["full_pass_next_retry_at"][:10], row["full_pass_attempts"]) == ("2099-01-01", 0)
+    paid = len(service.answers(user_id))
+    assert paid >= 5
+    zero(service)
+    assert service.full_pass(user_id, export_of(20))["full_pass_status"] == "complete"
+    assert service.calls() == 20 - paid
+
+
 def test_a_model_without_a_price_costs_an_unknown_amount_and_cannot_have_a_budget(service):
     settings = {"EXTRACTION_MODEL": "claude-opus-5"}
     row = service.full_pass(service.new_user(), simple_export("I like tea."), **settings)

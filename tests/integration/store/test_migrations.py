@@ -121,6 +121,20 @@ def test_a_permanent_failure_says_so_and_is_never_due(db):
     assert row["full_pass_next_retry_at"] is None
 
 
+def test_a_failure_for_want_of_money_is_tried_again_at_its_date_and_does_not_count(db):
+    sql = "select full_pass_fail($1, $2, 'step=extract_facts: x', '1 minute', 1, '2099-01-01 00:00+00')"
+    for attempt in (1, 2):
+        db.claim(f"run-{attempt}")
+        answer = json.loads(db.value(sql, USER, f"run-{attempt}", role="service_role"))
+        assert not answer["exhausted"]
+        row = db.row()
+        assert row["full_pass_attempts"] == 0
+        assert f"{row['full_pass_next_retry_at']:%Y-%m-%d}" == "2099-01-01"
+        assert row["full_pass_error"].startswith(
+            "step=extract_facts: x (not counted as an attempt, the next about 2099-01-01 00:"
+        )
+
+
 def test_a_new_export_begins_to_count_anew(db):
     for attempt in (1, 2, 3):
         db.claim(f"run-{attempt}")

@@ -1,11 +1,12 @@
 """What the state hooks make of a user's row."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 from prefect.client.schemas.objects import StateType
 
-from flows.errors import UserNotFound
+from flows.errors import SpendLimitReached, UserNotFound, describe
 from flows.runs import status
 from tests.unit.fake_supabase import USER
 
@@ -79,6 +80,13 @@ def test_the_row_says_how_the_run_has_ended(supabase, prefect, events, state, me
     if error:
         assert (row["retry_after"] is not None) is is_retried
     assert events == []
+
+
+def test_a_run_that_ended_for_want_of_money_comes_back_when_there_is_some(supabase, prefect, events):
+    error = SpendLimitReached("the account has reached its limit", datetime(2099, 1, 1, tzinfo=UTC))
+    run = prefect.run(StateType.FAILED, USER, message=f"{ENDED}{describe(error)}")
+    supabase.owned(run_id=str(run.id))
+    assert datetime.fromisoformat(end(supabase, prefect, run)["not_before"]) == error.retry_at
 
 
 def test_a_run_that_has_lost_its_user_writes_nothing(supabase, prefect, events):
