@@ -39,6 +39,14 @@ def before(new_database):
     return db
 
 
+@pytest.mark.parametrize("text", ["", "-- to be written\n", "create table t (x int)"])
+def test_a_file_that_is_empty_or_ends_without_a_semicolon_is_applied(new_database, tmp_path, text):
+    (tmp_path / "20260101000000_begun.sql").write_text(text)
+    db = new_database()
+    asyncio.run(database.prepare(db.url, tmp_path))
+    assert db.value("select count(*) from supabase_migrations.schema_migrations where name = 'begun'") == 1
+
+
 def test_all_of_them_can_be_applied_again(db):
     present = form(db)
     for script in sorted(database.MIGRATIONS.glob("*.sql")):
