@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from deployments.local.messages_api.clouds import Clouds
 from deployments.local.messages_api.faults import Control
 from deployments.local.messages_api.message_batches import MessageBatches
 from deployments.local.messages_api.messages import MessagesApi
@@ -41,6 +42,7 @@ def application(key: str | None = None) -> Starlette:
             *MessageBatches(api, control).routes(),
             Route("/v1/messages", api.create, methods=["POST"]),
             Route("/v1/messages/count_tokens", api.count_tokens, methods=["POST"]),
+            *Clouds(api, key).routes(),
             *control.routes(),
             Route("/{rest:path}", _not_found, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ],

@@ -1,6 +1,7 @@
 """Switches of the Messages API stand-in for tests and benchmarks, and its count of what was asked.
 
-PUT    /_control   {"latency_seconds": 0.0, "thinking_tokens": 600, "archived_batches": [], "faults": [
+PUT    /_control   {"latency_seconds": 0.0, "thinking_tokens": 600, "archived_batches": [], "schemas"?, "tools"?,
+                   "faults": [
                    {"kind": …, "schema"?, "contains"?, "status"?, "message"?, "retry_after"?, "times"?, "every"?}]}
                    replaces the behaviour
 GET    /_control   the counters; with ?contains=WORD also `about`: how many calls had a word like qx0001 in their prompt
@@ -23,6 +24,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from deployments.local.messages_api.reply_forms import Form, Schemas, Tools
 
 _MARKER = re.compile(r"\bqx\d{4}\b")
 
@@ -77,6 +80,9 @@ class Behaviour(BaseModel):
     thinking_tokens: int = Field(default=600, ge=0)
     #: Ids of batches that were made more than 29 days ago.
     archived_batches: list[str] = []
+    #: What other servers than Claude's do with `output_config.format` and with `tools`; None: as the route's does.
+    schemas: Schemas | None = None
+    tools: Tools = "followed"
     faults: list[Fault] = []
 
 
@@ -90,6 +96,7 @@ class Counters:
     def __init__(self) -> None:
         self.by_schema: Counter[str] = Counter()
         self.by_status: Counter[str] = Counter()
+        self.by_form: Counter[str] = Counter()
         self.in_flight: Counter[str] = Counter()
         self.most_in_flight: Counter[str] = Counter()
         self.input_tokens = self.output_tokens = 0
@@ -123,6 +130,7 @@ class Counters:
                 "total": self.by_schema.total(),
                 "by_schema": self.by_schema,
                 "by_status": self.by_status,
+                "by_form": self.by_form,
             },
             "in_flight": {
                 "now": self.in_flight.total(),
@@ -178,6 +186,18 @@ class Control:
     @property
     def thinking_tokens(self) -> int:
         return self._behaviour.thinking_tokens
+
+    @property
+    def schemas(self) -> Schemas | None:
+        return self._behaviour.schemas
+
+    @property
+    def tools(self) -> Tools:
+        return self._behaviour.tools
+
+    def answers_by(self, form: Form) -> None:
+        """Counts an answer."""
+        self._counters.by_form[form] += 1
 
     def is_archived(self, batch_id: str) -> bool:
         return batch_id in self._behaviour.archived_batches

@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 
 from deployments.local.messages_api import replies, streaming, thinking
 from deployments.local.messages_api.faults import Control, Fault
+from deployments.local.messages_api.reply_forms import Form, Schemas, answered_by
 from deployments.local.messages_api.wire import PROBLEMS, ApiError, checked, effort, headers, token_count
 
 _MAX_BODY_BYTES = 32 * 1024**2
@@ -20,10 +21,15 @@ class MessagesApi:
         self._control = control
 
     async def create(self, request: Request) -> Response:
-        body, prompt, kind = await self._accepted(request)
+        return await self.answer(request, await self.body(request))
+
+    async def answer(self, request: Request, body: Any, schemas: Schemas = "followed") -> Response:
+        """What the request is answered with; `schemas`: unless a test has set it."""
+        prompt, kind = checked(body)
         async with self._control.call(kind, prompt) as call:
             try:
-                response = await self._answer(request, body, prompt, kind, call.fault)
+                form = answered_by(body, self._control.schemas or schemas, self._control.tools)
+                response = await self._answer(request, body, prompt, kind, form, call.fault)
             except ApiError as error:
                 call.status = error.status
                 raise
@@ -31,17 +37,16 @@ class MessagesApi:
             return response
 
     async def count_tokens(self, request: Request) -> Response:
-        body, prompt, _ = await self._accepted(request)
-        return JSONResponse({"input_tokens": token_count(body["model"], prompt)})
-
-    async def _accepted(self, request: Request) -> tuple[dict[str, Any], str, str | None]:
-        """The body, all text of the prompt, and the kind of reply. Raises ApiError as Claude's API would."""
         body = await self.body(request)
-        return body, *checked(body)
+        return JSONResponse({"input_tokens": token_count(body["model"], checked(body)[0])})
 
     async def body(self, request: Request, most: int = _MAX_BODY_BYTES) -> Any:
         """The JSON of a request with the right key, of `most` bytes at most."""
         self.authenticate(request)
+        return await self.read(request, most)
+
+    async def read(self, request: Request, most: int = _MAX_BODY_BYTES) -> Any:
+        """The JSON of a request, whoever makes it."""
         raw = bytearray()
         async for part in request.stream():
             raw += part
@@ -62,7 +67,7 @@ class MessagesApi:
             raise ApiError(400, "anthropic-version: header is required")
 
     async def _answer(
-        self, request: Request, body: dict[str, Any], prompt: str, kind: str | None, fault: Fault | None
+        self, request: Request, body: dict[str, Any], prompt: str, kind: str | None, form: Form, fault: Fault | None
     ) -> Response:
         if fault is not None:
             if fault.kind == "html":
@@ -71,7 +76,7 @@ class MessagesApi:
                 raise problem
             if fault.kind == "hang":
                 await _until_gone(request)
-        message = self.message(body, prompt, kind, fault)
+        message = self.message(body, prompt, kind, form, fault)
         if body.get("stream"):
             events = streaming.events(message, fault, request)
             return StreamingResponse(events, media_type="text/event-stream", headers=headers())
@@ -79,9 +84,12 @@ class MessagesApi:
             return StreamingResponse(_dropped(json.dumps(message)), media_type="application/json", headers=headers())
         return JSONResponse(message, headers=headers())
 
-    def message(self, body: dict[str, Any], prompt: str, kind: str | None, fault: Fault | None) -> dict[str, Any]:
+    def message(
+        self, body: dict[str, Any], prompt: str, kind: str | None, form: Form, fault: Fault | None
+    ) -> dict[str, Any]:
         """The answer, without the faults that concern its transport."""
-        model, text, stop = body["model"], replies.reply(kind, prompt), "end_turn"
+        model, text, stop = body["model"], replies.reply(kind if form != "prose" else None, prompt), "end_turn"
+        self._control.answers_by(form)
         thought = thinking.tokens(effort(body), prompt, self._control.thinking_tokens)
         room = body["max_tokens"]
         match fault.kind if fault else None:
@@ -103,18 +111,33 @@ class MessagesApi:
             "type": "message",
             "role": "assistant",
             "model": model,
-            "content": [*thinking.blocks(thought), *([{"type": "text", "text": text}] if text else [])],
-            "stop_reason": stop,
+            "content": [*thinking.blocks(thought), *_content(body, text, form)],
+            "stop_reason": "tool_use" if form == "tool" and stop == "end_turn" else stop,
             "stop_sequence": None,
-            "usage": {
-                "input_tokens": used[0],
-                "output_tokens": used[1],
-                "output_tokens_details": {"thinking_tokens": thought},
-                "cache_creation_input_tokens": 0,
-                "cache_read_input_tokens": 0,
-                "service_tier": "standard",
-            },
+            "usage": _usage(*used, thought),
         }
+
+
+def _usage(input_tokens: int, output_tokens: int, thought: int) -> dict[str, Any]:
+    return {
+        "input_tokens": input_tokens,
+        "output_tokens": output_tokens,
+        "output_tokens_details": {"thinking_tokens": thought},
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 0,
+        "service_tier": "standard",
+    }
+
+
+def _content(body: dict[str, Any], text: str, form: Form) -> list[dict[str, Any]]:
+    if not text or form != "tool":
+        return [{"type": "text", "text": text}] if text else []
+    try:
+        given = json.loads(text)
+    except ValueError:  # it was cut off
+        given = {}
+    name = body["tools"][0]["name"]
+    return [{"type": "tool_use", "id": f"toolu_{secrets.token_hex(12)}", "name": name, "input": given}]
 
 
 def error_of(fault: Fault) -> ApiError | None:

@@ -50,19 +50,27 @@ async def events(message: Json, fault: Fault | None, request: Request) -> AsyncI
 
 
 def _block(index: int, block: Json) -> list[str]:
-    if block["type"] == "thinking":
-        empty, deltas = {**block, "signature": ""}, [{"type": "signature_delta", "signature": block["signature"]}]
-    else:
-        empty, text = {**block, "text": ""}, block["text"]
-        deltas = [
-            {"type": "text_delta", "text": text[start : start + _DELTA_CHARACTERS]}
-            for start in range(0, len(text), _DELTA_CHARACTERS)
-        ]
+    match block["type"]:
+        case "thinking":
+            empty, deltas = {**block, "signature": ""}, [{"type": "signature_delta", "signature": block["signature"]}]
+        case "tool_use":
+            text = json.dumps(block["input"], ensure_ascii=False)
+            empty = {**block, "input": {}}
+            deltas = [{"type": "input_json_delta", "partial_json": part} for part in _parts(text)]
+        case _:
+            empty, deltas = (
+                {**block, "text": ""},
+                [{"type": "text_delta", "text": part} for part in _parts(block["text"])],
+            )
     return [
         _event("content_block_start", index=index, content_block=empty),
         *(_event("content_block_delta", index=index, delta=delta) for delta in deltas),
         _event("content_block_stop", index=index),
     ]
+
+
+def _parts(text: str) -> list[str]:
+    return [text[start : start + _DELTA_CHARACTERS] for start in range(0, len(text), _DELTA_CHARACTERS)]
 
 
 def _event(name: str, **data: Any) -> str:

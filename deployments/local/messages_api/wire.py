@@ -3,6 +3,7 @@
 Source: Anthropic's API reference, "Messages" and "Errors", as the SDK of the pinned version has it.
 """
 
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -36,8 +37,9 @@ MODELS = {
 }
 _PARAMETERS = {
     *("model", "max_tokens", "messages", "system", "output_config", "metadata", "stop_sequences", "stream"),
-    *("service_tier", "cache_control", "thinking"),
+    *("service_tier", "cache_control", "thinking", "tools", "tool_choice"),
 }
+_TOOL_NAME = re.compile("[a-zA-Z0-9_-]{1,64}")
 _ERROR_TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -109,6 +111,7 @@ def checked(body: Any) -> tuple[str, str | None]:
     if extra := sorted(body.keys() - _PARAMETERS):
         raise ApiError(400, f"{extra[0]}: Extra inputs are not permitted")
     _check_reply(body, MODELS[model])
+    _check_tools(body, MODELS[model])
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages or not all(isinstance(message, dict) for message in messages):
         raise ApiError(400, "messages: at least one message is required")
@@ -116,7 +119,7 @@ def checked(body: Any) -> tuple[str, str | None]:
     count, most = token_count(model, prompt), MODELS[model].context
     if count > most:
         raise ApiError(400, f"prompt is too long: {count} tokens > {most} maximum")
-    return prompt, _kind(body.get("output_config"))
+    return prompt, _kind(body)
 
 
 def _check_reply(body: dict[str, Any], model: Model) -> None:
@@ -141,9 +144,35 @@ def _check_reply(body: dict[str, Any], model: Model) -> None:
         raise ApiError(400, f"output_config: this effort is not supported by {body['model']}")
 
 
-def _kind(output_config: Any) -> str | None:
-    match output_config:
-        case {"format": {"type": "json_schema", "schema": {"title": str(title)}}}:
+def _check_tools(body: dict[str, Any], model: Model) -> None:
+    """Raises ApiError for tools, or a choice of them, that the model does not take."""
+    names = []
+    for tool in body.get("tools", []):
+        match tool:
+            case {"name": str(name), "input_schema": {"type": "object"}} if _TOOL_NAME.fullmatch(name):
+                names.append(name)
+            case _:
+                raise ApiError(400, "tools: a name and an input_schema of type object are required")
+    match body.get("tool_choice"):
+        case None | {"type": "auto" | "none"}:
+            return
+        case {"type": "any"} if names:
+            pass
+        case {"type": "tool", "name": name} if name in names:
+            pass
+        case _:
+            raise ApiError(400, "tool_choice: may only be specified for tools that are provided")
+    if not model.may_be_silenced:
+        raise ApiError(400, f"tool_choice: forced tool use is not supported by {body['model']}")
+    if effort(body) is not None:
+        raise ApiError(400, "Thinking may not be enabled when tool_choice forces tool use.")
+
+
+def _kind(body: dict[str, Any]) -> str | None:
+    match body:
+        case {"output_config": {"format": {"type": "json_schema", "schema": {"title": str(title)}}}}:
+            return title
+        case {"tools": [{"input_schema": {"title": str(title)}}]}:
             return title
     return None
 
