@@ -5,6 +5,7 @@ Source: Anthropic's documentation, "Models overview" and the page of each model 
 unknown, and it is asked without a word about thinking, which a server that does not know the parameter would refuse.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -56,7 +57,6 @@ MODELS = {
         thinks=True,
     ),
     "claude-haiku-4-5": Model(Price(1.00, 5.00), max_output=64_000),
-    "claude-haiku-4-5-20251001": Model(Price(1.00, 5.00), max_output=64_000),
     "claude-sonnet-5-5": Model(
         Price(2.00, 10.00),
         tokens_per_estimate=_NEWER_TOKENIZER,
@@ -75,8 +75,21 @@ MODELS = {
 _UNKNOWN = Model()
 
 
+#: The providers' names of one model: `claude-haiku-4-5@20251001`, `us.anthropic.claude-haiku-4-5-20251001-v1:0`.
+_NAMES = re.compile(
+    r"(?:(?:.*[./])?anthropic[./])?(?P<name>claude-[a-z]+(?:-\d{1,2})+?)(?:[-@]\d{8}|@default)?(?:-v\d+(?::\d+)?)?"
+)
+
+
 def known(model: str) -> Model:
-    return MODELS.get(model, _UNKNOWN)
+    """What is known of a model, by any provider's name of it."""
+    match = _NAMES.fullmatch(model)
+    return MODELS.get(match["name"], _UNKNOWN) if match else _UNKNOWN
+
+
+def thinks(model: str, thinking: Thinking) -> bool:
+    """Whether the model will think about a request with that setting."""
+    return _effective(model, thinking) != "off"
 
 
 def thinking_parameters(model: str, thinking: Thinking) -> dict[str, Any]:
