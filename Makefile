@@ -54,6 +54,7 @@ hooks: $(VENV)/.installed
 lock: $(VENV)/.installed
 	$(COMPILE) --output-file requirements.txt
 	$(COMPILE) --output-file tests/requirements.txt --group dev --constraint requirements.txt
+	$(COMPILE) --output-file deployments/requirements-providers.txt --all-extras --constraint requirements.txt
 
 ## bench-read: speed and memory of reading exports of 10 MB to 1 GB, beside the plain way (20 minutes)
 bench-read: $(VENV)/.installed

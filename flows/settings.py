@@ -10,12 +10,23 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, HttpUrl, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    Field,
+    HttpUrl,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from flows import models
+from flows import models, providers
 from flows.errors import SettingsError
 from flows.models import Thinking
+from flows.providers import PROVIDERS
 from flows.records import Step
 
 logger = logging.getLogger(__name__)
@@ -25,8 +36,14 @@ logger = logging.getLogger(__name__)
 DEFAULT_FACT_EXTRACTION_CONCURRENCY = 3
 MAX_FACT_EXTRACTION_CONCURRENCY = 50
 
-#: Where a problem with a setting is mended, by the setting's first word.
+#: Anthropic's own API.
+FIRST_PARTY = HttpUrl("https://api.anthropic.com")
+
+#: Where a problem with a setting is mended, by how its name begins.
 _WHERE = {
+    "ANTHROPIC_VERTEX": "Google Cloud console, the project's id; set it in the environment of the worker",
+    "CLOUD_ML": "a region that has the model, or `global`; set it in the environment of the worker",
+    "AWS": "a region that has the model; set it in the environment of the worker",
     "SUPABASE": "Supabase dashboard, Project settings, API keys; set it in the environment of the worker",
     "ANTHROPIC": "Claude console, API keys; set it in the environment of the worker",
     "WEBHOOK": "choose one (openssl rand -hex 32) and set it for the webhook receiver and the web app",
@@ -60,9 +77,13 @@ def _explain(error: ValidationError) -> str:
             continue
         name = str(problem["loc"][0]).upper()
         what = "is missing" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
-        where = _WHERE.get(name.split("_")[0], "set it in the environment of the worker, or unset it for the default")
-        lines.append(f"{name}: {what} ({where})")
+        lines.append(f"{name}: {what} ({_where(name)})")
     return "; ".join(lines)
+
+
+def _where(name: str) -> str:
+    default = "set it in the environment of the worker, or unset it for the default"
+    return next((where for beginning, where in _WHERE.items() if name.startswith(beginning)), default)
 
 
 class StoreSettings(Environment):
@@ -81,10 +102,24 @@ class StoreSettings(Environment):
 class ModelSettings(Environment):
     """Which models answer, and where."""
 
-    #: Claude console, API keys.
-    anthropic_api_key: Secret
-    #: Where the Messages API is; also a proxy, or a local model that speaks it with structured outputs.
-    anthropic_base_url: HttpUrl = HttpUrl("https://api.anthropic.com")
+    #: Who is asked: `anthropic` (also a proxy or a local server that speaks its Messages API), `vertex`, `bedrock`.
+    model_provider: providers.Name = "anthropic"
+    #: Claude console, API keys; `anthropic` needs it, and a local server takes any.
+    anthropic_api_key: SecretStr | None = None
+    #: Where `anthropic` is; also a proxy, or a local server that knows JSON schemas or tools.
+    anthropic_base_url: HttpUrl = FIRST_PARTY
+    #: The Google Cloud project that `vertex` is asked in, and needs.
+    anthropic_vertex_project_id: str | None = None
+    #: Its region, or `global`; `vertex` needs it.
+    cloud_ml_region: str | None = None
+    #: Another address of `vertex`, as behind a private endpoint.
+    anthropic_vertex_base_url: HttpUrl | None = None
+    #: The region of `bedrock`, which needs it; also AWS_DEFAULT_REGION.
+    aws_region: str | None = Field(default=None, validation_alias=AliasChoices("aws_region", "aws_default_region"))
+    #: An API key of `bedrock`; without it, requests are signed with the AWS credentials of the worker.
+    aws_bearer_token_bedrock: SecretStr | None = None
+    #: Another address of `bedrock`, with the path `/anthropic`.
+    anthropic_bedrock_mantle_base_url: HttpUrl | None = None
     #: Of step 4; `claude-haiku-4-5` is the one that the former system used.
     extraction_model: str = "claude-haiku-5-5"
     #: Of steps 6, 7 and 9.
@@ -103,6 +138,27 @@ class ModelSettings(Environment):
     model_retry_budget: int = Field(default=200, ge=0)
     #: What a run may spend at most; without it, whatever it needs.
     full_pass_budget_usd: float | None = Field(default=None, gt=0)
+
+    @field_validator("anthropic_api_key", "anthropic_vertex_project_id", "cloud_ml_region", "aws_region")
+    @classmethod
+    def _needed(cls, value: str | SecretStr | None, info: ValidationInfo) -> str | SecretStr | None:
+        provider = info.data.get("model_provider")
+        if provider is None or info.field_name not in PROVIDERS[provider].needs:
+            return value
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if not text or not text.strip():
+            raise ValueError("is missing" if text is None else "is empty")
+        return value
+
+    @model_validator(mode="after")
+    def _requests_can_be_signed(self) -> "ModelSettings":
+        missing = providers.missing_packages(self.model_provider)
+        if missing and self.aws_bearer_token_bedrock is None:
+            raise ValueError(
+                f"MODEL_PROVIDER={self.model_provider} needs the package {', '.join(missing)}; install "
+                f"{providers.REQUIREMENTS} where the worker runs"
+            )
+        return self
 
     @model_validator(mode="after")
     def _budget_can_be_kept(self) -> "ModelSettings":
@@ -131,6 +187,8 @@ class PassSettings(Environment):
     export_max_compression_ratio: int = Field(default=200, ge=2)
     #: `direct`: one call after the other for each slot; `batch`: Message Batches, at half the price, within 24 hours.
     extraction_mode: Literal["direct", "batch"] = "direct"
+    #: Who is asked: `anthropic` (also a proxy or a local server that speaks its Messages API), `vertex`, `bedrock`.
+    model_provider: providers.Name = "anthropic"
     #: Chunks go into one call together up to so many tokens; 1: each has its own.
     extraction_pack_tokens: int = Field(default=4_000, ge=1)
     #: How long an extraction task run keeps its slot, unless other runs want their share.
@@ -147,6 +205,14 @@ class PassSettings(Environment):
     full_pass_retry_minutes: float = Field(default=10, gt=0)
     #: How long a run's own hooks have to write how it has ended, before `retry-failed` does.
     full_pass_hook_seconds: float = Field(default=15, ge=0)
+
+    @model_validator(mode="after")
+    def _there_are_batches(self) -> "PassSettings":
+        if self.extraction_mode == "batch" and not PROVIDERS[self.model_provider].has_batches:
+            raise ValueError(
+                f"EXTRACTION_MODE=batch: MODEL_PROVIDER={self.model_provider} has no Message Batches; unset one of them"
+            )
+        return self
 
 
 class WebhookSettings(Environment):

@@ -14,7 +14,10 @@ from deployments.local.supabase import database
 from tests.integration.service import FullPassService
 from tests.integration.store.sql import OTHER, USER, Database
 
-_SETTINGS_OF_A_USER = ("ANTHROPIC_", "SUPABASE_", "FACT_", "FULL_PASS_", "EXTRACTION_", "MEMORY_", "WEBHOOK_", "MODEL_")
+_SETTINGS_OF_A_USER = (
+    *("ANTHROPIC_", "SUPABASE_", "FACT_", "FULL_PASS_", "EXTRACTION_", "MEMORY_", "WEBHOOK_", "MODEL_"),
+    *("AWS_", "CLOUD_ML_", "GOOGLE_"),
+)
 
 
 #: Failed users come back when a test makes them due; ticks do not wait for hooks that a killed run never had.

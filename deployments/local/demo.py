@@ -46,6 +46,8 @@ def who_answers(stack: Stack) -> str:
             "sentences that look like facts: enough to see the pipeline work, far from what Claude makes of them."
         )
     model = os.environ.get("MEMORY_MODEL") or ModelSettings.model_fields["memory_model"].default
+    if (provider := os.environ.get("MODEL_PROVIDER", "anthropic")) != "anthropic":
+        return f"[bold green]Answering: {escape(model)} on {escape(provider)}[/], at its price, as users get it."
     if where := os.environ.get("ANTHROPIC_BASE_URL"):
         return f"[bold green]Answering: {escape(model)} at {escape(where)}[/]. The MEMORY is as good as that model."
     return f"[bold green]Answering: Claude[/] ({escape(model)}), at the price of its API. The MEMORY is what users get."

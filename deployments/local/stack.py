@@ -2,7 +2,8 @@
 
 One Postgres with two databases, the Prefect server on the first, the Supabase gateway on the second, the Messages API
 stand-in, a Prefect worker, and the webhook receiver. All listen on 127.0.0.1 only. What is configured for real
-(SUPABASE_URL with SUPABASE_SERVICE_KEY, ANTHROPIC_API_KEY) is used instead of its local stand-in.
+(SUPABASE_URL with SUPABASE_SERVICE_KEY, ANTHROPIC_API_KEY or another MODEL_PROVIDER) is used instead of its local
+stand-in.
 """
 
 import asyncio
@@ -48,7 +49,8 @@ class Stack:
         if len(real) == 1:
             raise StackError(f"{real[0]} is set alone; set SUPABASE_URL and SUPABASE_SERVICE_KEY, or neither")
         self.uses_local_supabase = not real
-        self.uses_stand_in = not environ.get("ANTHROPIC_API_KEY")
+        anthropic = environ.get("MODEL_PROVIDER", "anthropic") == "anthropic"
+        self.uses_stand_in = anthropic and not environ.get("ANTHROPIC_API_KEY")
 
     def __enter__(self) -> "Stack":
         try:

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, TypeVar
 
 import anthropic
@@ -14,9 +15,12 @@ from anthropic.types.messages import MessageBatchIndividualResponse
 from flows import models
 from flows.errors import BudgetReached, CutOff, ModelError, OutOfRetries, PromptTooLong, Refused, RequestRejected
 from flows.llm import failures, streaming, tokens
-from flows.llm.messages import Reply, parsed, request
+from flows.llm.connection import Sdk, connect, is_first_party, name_of, share_of_price
+from flows.llm.messages import Reply, fits, parsed, request
+from flows.llm.reply_forms import ReplyForms
 from flows.llm.retry import RetryPolicy, SharePause
 from flows.llm.usage import RunUsage
+from flows.providers import Form
 from flows.records import Step
 from flows.settings import ModelSettings
 
@@ -41,7 +45,8 @@ class Claude:
         retry: RetryPolicy,
         share_pause: SharePause | None = None,
         on_retry: OnRetry | None = None,
-        sdk: anthropic.AsyncAnthropic | None = None,
+        sdk: Sdk | None = None,
+        forms: ReplyForms | None = None,
     ):
         self.usage = usage
         self.retry = retry
@@ -50,8 +55,10 @@ class Claude:
         self._settings = settings
         self._tries = 1 + settings.model_max_retries
         self._budget = settings.full_pass_budget_usd
+        self._share_of_price = share_of_price(settings)
         self._promised = 0.0  # dollars that the calls under way will cost at least
         self._sdk = sdk or connect(settings)
+        self.forms = forms or ReplyForms("schema" if is_first_party(settings) else None)
 
     async def ask(
         self, *, step: Step, model: str, system: str, content: str, reply_type: type[Reply], reply_tokens: int
@@ -66,30 +73,46 @@ class Claude:
         answer is of another shape (CutOff, Refused), ModelError when this question has failed too often.
         """
 
+        thinking = self._settings.thinking(step)
+        name = name_of(self._settings, model)
+        question = partial(
+            request, model=name, system=system, content=content, reply_type=reply_type, thinking=thinking
+        )
+
         async def asked(reply_tokens: int) -> Reply:
-            thinking = self._settings.thinking(step)
             room = models.max_tokens(model, thinking, reply_tokens)
-            parameters = request(
-                model=model, system=system, content=content, reply_type=reply_type, max_tokens=room, thinking=thinking
-            )
-            return parsed(await self._answer(step, model, parameters), reply_type, room)
+            message = await self._shaped(step, model, partial(question, max_tokens=room), reply_type)
+            return parsed(message, reply_type, room)
 
         try:
             return await asked(reply_tokens)
         except CutOff:
             return await asked(_MORE_ROOM * reply_tokens)
 
+    async def _shaped(
+        self, step: Step, model: str, question: Callable[..., dict[str, Any]], reply_type: type[Reply]
+    ) -> Message:
+        async def answered(form: Form) -> Message:
+            return await self._answer(step, model, question(form=form))
+
+        try:
+            return await self.forms.answered(model, answered, lambda message: fits(message, reply_type))
+        except RequestRejected:  # and no other form helps
+            self.retry.spend()
+            raise
+
     async def _answer(self, step: Step, model: str, parameters: dict[str, Any]) -> Message:
         prompt = parameters["system"] + parameters["messages"][0]["content"]
-        least = models.estimated_cost(
+        cost = models.estimated_cost(
             model, calls=1, prompt_tokens=tokens.estimate(prompt), thinking=self._settings.thinking(step)
         )
+        least = (cost or 0.0) * self._share_of_price
         # A model that writes as slowly as this is none that a run could wait for.
         seconds = self._settings.model_timeout_seconds + parameters["max_tokens"] / _SLOWEST_TOKENS_A_SECOND
         message = await self._repeat(
-            step, model, lambda: streaming.answer(self._sdk, parameters), least or 0.0, seconds, prompt=prompt
+            step, model, lambda: streaming.answer(self._sdk, parameters), least, seconds, prompt=prompt
         )
-        self.usage.record(step, model, message.usage)
+        self.usage.record(step, model, message.usage, self._share_of_price)
         return message
 
     async def create_batch(self, step: Step, model: str, requests: Mapping[str, Mapping[str, Any]]) -> str:
@@ -149,9 +172,7 @@ class Claude:
             except (anthropic.APIError, TimeoutError) as error:
                 throttled = failures.is_throttled(error)
                 failed += not throttled
-                problem = failures.explained(error, model, prompt)
-                if isinstance(problem, RequestRejected):
-                    self.retry.spend()
+                problem = failures.explained(error, model, prompt, self._settings.model_provider)
                 if _is_final(problem) or failed >= (tries or self._tries):
                     raise problem from None
                 if throttled and time.monotonic() - began >= self._settings.model_throttled_seconds:
@@ -199,16 +220,6 @@ def _throttled_for_too_long(error: BaseException) -> OutOfRetries:
     )
 
 
-def connect(settings: ModelSettings, **options: Any) -> anthropic.AsyncAnthropic:
-    return anthropic.AsyncAnthropic(
-        api_key=settings.anthropic_api_key.get_secret_value(),
-        base_url=str(settings.anthropic_base_url).rstrip("/"),
-        timeout=settings.model_timeout_seconds,
-        max_retries=0,  # the run decides, not each call alone
-        **options,
-    )
-
-
 @asynccontextmanager
 async def open_model(share_pause: SharePause | None = None, on_retry: OnRetry | None = None) -> AsyncIterator[Claude]:
     """Makes a client for the tasks that run inside, found by `current_model()`.
@@ -221,7 +232,7 @@ async def open_model(share_pause: SharePause | None = None, on_retry: OnRetry | 
     if outer is None:
         model = Claude(settings, RunUsage(), RetryPolicy(settings), share_pause, on_retry)
     else:
-        model = Claude(settings, outer.usage, outer.retry, share_pause, on_retry or outer.on_retry)
+        model = Claude(settings, outer.usage, outer.retry, share_pause, on_retry or outer.on_retry, forms=outer.forms)
     with use_model(model):
         try:
             yield model

@@ -22,6 +22,7 @@ from flows.errors import (
     SpendLimitReached,
     describe,
 )
+from flows.providers import PROVIDERS, Name
 
 _TYPES = {
     400: "invalid_request_error",
@@ -34,6 +35,7 @@ _TYPES = {
     429: "rate_limit_error",
     529: "overloaded_error",
 }
+_KNOWN = {*_TYPES.values(), "api_error", "timeout_error"}
 _THROTTLED = {"rate_limit_error", "overloaded_error"}
 _MONTHLY_CAPS = {"enforced_spend_limit_reached", "contract_spend_limit_reached"}
 _TOO_LONG = ("prompt is too long", "context limit", "context window", "maximum context length")
@@ -51,24 +53,22 @@ _ITS_WORDS = frozenset(_VOCABULARY.split())
 _MOST_WORDS = 40
 
 
-def explained(error: BaseException, model: str, prompt: str = "") -> ModelError:
+def explained(error: BaseException, model: str, prompt: str = "", provider: Name = "anthropic") -> ModelError:
     """The error as operators see it; nothing of `prompt` is repeated."""
     if not isinstance(error, anthropic.APIStatusError):
         return _without_answer(error)
-    if not isinstance(error.body, dict) and error.status_code < 500 and error.status_code not in (413, 429):
+    if not isinstance(error.body, dict | list) and error.status_code < 500 and error.status_code not in (413, 429):
         return ModelError(
             f"something before the Messages API answered {error.status_code}, with a page that is none of its errors; "
             "check ANTHROPIC_BASE_URL, proxies and firewalls"
         )
     match _type(error):
         case "authentication_error":
-            return ModelRefusedAccess("the Messages API does not accept the key; set ANTHROPIC_API_KEY to a valid one")
+            return ModelRefusedAccess(f"the Messages API does not accept the key; {PROVIDERS[provider].credentials}")
         case "permission_error" if error.error_code == "organization_on_hold":
             return ModelRefusedAccess("Anthropic has put the account on hold; the Claude console says why")
         case "permission_error":
-            return ModelRefusedAccess(
-                f"the key may not use {model}; allow it in the Claude console or set another model"
-            )
+            return ModelRefusedAccess(f"the key may not use {model}; {PROVIDERS[provider].permission}")
         case "not_found_error":
             return ModelRefusedAccess(f"there is no model {model}; set EXTRACTION_MODEL and MEMORY_MODEL")
         case "billing_error":
@@ -117,7 +117,17 @@ def reason(error: BaseException) -> str:
 
 
 def _type(error: anthropic.APIStatusError) -> str | None:
-    return error.type or _TYPES.get(error.status_code)
+    # A cloud's own errors have other types, or none, and those of local servers any.
+    return error.type if error.type in _KNOWN else _TYPES.get(error.status_code)
+
+
+def _message(error: anthropic.APIStatusError) -> str:
+    """Its own words. Google's own errors to a request for a stream are a list of one, AWS's have no `error`."""
+    body = error.body[0] if isinstance(error.body, list) and error.body else error.body
+    match body:
+        case {"error": {"message": str(message)}} | {"message": str(message)}:
+            return message
+    return ""
 
 
 def _without_answer(error: BaseException) -> ModelError:
@@ -128,7 +138,7 @@ def _without_answer(error: BaseException) -> ModelError:
 
 def _invalid(error: anthropic.APIStatusError, model: str, prompt: str) -> ModelError:
     """What a 400 is: above all, not always a mistake in the request."""
-    message = error.api_message or ""
+    message = _message(error)
     said = message.casefold()
     if "content filter" in said:
         return Refused(f"the content filter of the Messages API stopped {model}")

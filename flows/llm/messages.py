@@ -1,17 +1,19 @@
 """What is sent to the Messages API, and what an answer has to be."""
 
+import json
 import secrets
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
 from anthropic import transform_schema
-from anthropic.types import Message
+from anthropic.types import Message, ToolUseBlock
 from pydantic import BaseModel, ValidationError
 
 from flows import models
 from flows.errors import CutOff, InvalidReply, Refused
 from flows.models import Thinking
+from flows.providers import Form
 
 Reply = TypeVar("Reply", bound=BaseModel)
 
@@ -22,18 +24,44 @@ _DIGIT_BYTES = 4  # few, because every turn of a conversation bears them
 
 
 def request(
-    *, model: str, system: str, content: str, reply_type: type[BaseModel], max_tokens: int, thinking: Thinking
+    *,
+    model: str,
+    system: str,
+    content: str,
+    reply_type: type[BaseModel],
+    max_tokens: int,
+    thinking: Thinking,
+    form: Form = "schema",
 ) -> dict[str, Any]:
     """The parameters of a call that is answered as `reply_type`."""
     chosen = models.thinking_parameters(model, thinking)
-    effort = {"effort": chosen.pop("effort")} if "effort" in chosen else {}
+    config = {"effort": chosen.pop("effort")} if "effort" in chosen else {}
+    if form == "tool":
+        chosen |= _tool(reply_type, forced=not models.thinks(model, thinking))
+        system = f"{system}\n\nGive the whole reply as the input of one call of the tool {reply_type.__name__}."
+    else:
+        config["format"] = {"type": "json_schema", "schema": _schema(reply_type)}
     return {
         "model": model,
         "max_tokens": max_tokens,
         "system": system,
         "messages": [{"role": "user", "content": content}],
-        "output_config": {"format": {"type": "json_schema", "schema": _schema(reply_type)}, **effort},
+        **({"output_config": config} if config else {}),
         **chosen,
+    }
+
+
+def _tool(reply_type: type[BaseModel], *, forced: bool) -> dict[str, Any]:
+    """A model that thinks is only offered the tool: forcing it is refused by the models that always think.
+
+    Source: Anthropic's documentation, "What's new in Claude Opus 5.5" and "… Sonnet 5.5", 2026-11: "forced tool use
+    returns an error"; with other models and adaptive thinking, versions of "Thinking in tool workflows" differ.
+    """
+    name = reply_type.__name__
+    choice = {"type": "tool", "name": name} if forced else {"type": "auto"}
+    return {
+        "tools": [{"name": name, "description": "Takes the reply.", "input_schema": _schema(reply_type)}],
+        "tool_choice": {**choice, "disable_parallel_tool_use": True},
     }
 
 
@@ -43,11 +71,11 @@ def parsed(message: Message, reply_type: type[Reply], max_tokens: int) -> Reply:
         raise CutOff(f"{message.model} had more to say than max_tokens of {max_tokens}")
     if message.stop_reason == "refusal":
         raise Refused(f"{message.model} refused to answer")
-    if message.stop_reason != "end_turn":
+    if message.stop_reason not in ("end_turn", "tool_use"):
         raise InvalidReply(f"{message.model} stopped with {message.stop_reason}")
-    text = "".join(block.text for block in message.content if block.type == "text")
+    call = tool_call(message)
     try:
-        return reply_type.model_validate_json(text)
+        return reply_type.model_validate_json(_text(message) if call is None else json.dumps(call.input))
     except ValidationError as error:
         # Not the error's own text: it quotes the reply.
         raise InvalidReply(
@@ -79,6 +107,29 @@ def _digits_outside(texts: list[str]) -> str:
 def _block(tag: str, text: Text, digits: str) -> str:
     inside = text if isinstance(text, str) else "\n".join(f"<{name}-{digits}>\n{part}" for name, part in text)
     return f"<{tag}>\n{inside}\n</{tag}>"
+
+
+def fits(message: Message, reply_type: type[BaseModel]) -> bool:
+    """Whether the answer is of that shape."""
+    try:
+        parsed(message, reply_type, 0)
+    except InvalidReply:
+        return False
+    return True
+
+
+def tool_call(message: Message) -> ToolUseBlock | None:
+    return next((block for block in message.content if block.type == "tool_use"), None)
+
+
+def is_prose(message: Message) -> bool:
+    """Whether the answer is of no shape at all, whole or cut off; neither a refusal nor silence is an answer."""
+    text = _text(message).lstrip()
+    return bool(text) and text[0] != "{" and message.stop_reason != "refusal" and tool_call(message) is None
+
+
+def _text(message: Message) -> str:
+    return "".join(block.text for block in message.content if block.type == "text")
 
 
 @cache

@@ -10,9 +10,21 @@ import httpx2
 from anthropic.lib.streaming import AsyncMessageStream
 from anthropic.types import Message
 
+from flows.llm.connection import Sdk, credentials_problem
 
-async def answer(sdk: anthropic.AsyncAnthropic, parameters: dict[str, Any]) -> Message:
-    """The whole message. Raises anthropic.APIError, also for what breaks off in the middle."""
+
+async def answer(sdk: Sdk, parameters: dict[str, Any]) -> Message:
+    """The whole message. Raises anthropic.APIError, also for what breaks off in the middle.
+
+    Raises ModelRefusedAccess when there are no credentials to sign the request with.
+    """
+    try:
+        return await _answer(sdk, parameters)
+    except Exception as error:
+        raise credentials_problem(sdk, error) from None
+
+
+async def _answer(sdk: Sdk, parameters: dict[str, Any]) -> Message:
     async with sdk.messages.stream(**parameters) as stream:
         try:
             if not stream.response.headers.get("content-type", "").startswith("text/event-stream"):

@@ -2,12 +2,17 @@
 
 import asyncio
 import secrets
+import socket
 import sys
+import threading
 from collections.abc import Iterator
 
 import asyncpg
 import pytest
+import uvicorn
+from starlette.routing import Route
 
+from deployments.local.messages_api.__main__ import application
 from deployments.local.postgres import EmbeddedPostgres
 from deployments.local.processes import Port, Service
 from deployments.local.stack import ROOT
@@ -15,9 +20,9 @@ from deployments.local.supervisor import Supervisor
 from tests.conformance.supabase import SECRET, Project
 from tests.conftest import clean_environment
 from tests.integration.store.sql import Database
-from tests.unit.conftest import model, supabase
+from tests.unit.conftest import KEY, model, supabase
 
-__all__ = ["model", "supabase"]
+__all__ = ["model", "routes", "stand_in", "supabase"]
 
 
 @pytest.fixture(scope="session")
@@ -56,3 +61,24 @@ def project(running_project: Project) -> Iterator[Project]:
     running_project.asked()
     yield running_project
     running_project.behaves()
+
+
+@pytest.fixture
+def routes() -> list[Route]:
+    """What is served beside the Messages API stand-in's own."""
+    return []
+
+
+@pytest.fixture
+def stand_in(routes: list[Route]) -> Iterator[str]:
+    """The address of a Messages API stand-in of its own, over HTTP."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        served = application(KEY)
+        served.router.routes[:0] = routes
+        config = uvicorn.Config(served, log_level="critical", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()

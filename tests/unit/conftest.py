@@ -9,7 +9,8 @@ import httpx2
 import pytest
 
 from deployments.local.messages_api.__main__ import application
-from flows.llm.client import Claude, connect, use_model
+from flows.llm.client import Claude, use_model
+from flows.llm.connection import connect
 from flows.llm.retry import RetryPolicy
 from flows.llm.usage import RunUsage
 from flows.settings import ModelSettings

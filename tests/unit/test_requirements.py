@@ -3,14 +3,23 @@
 import re
 import tomllib
 from importlib.metadata import version
+from itertools import chain
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from deployments.local.stack import ROOT
+from flows.providers import REQUIREMENTS
 
+_DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT, GROUPS = _DECLARED["project"], _DECLARED["dependency-groups"]
 RUNTIME, DEVELOPMENT = "requirements.txt", "tests/requirements.txt"
+DIRECT = {
+    RUNTIME: PROJECT["dependencies"],
+    DEVELOPMENT: PROJECT["dependencies"] + GROUPS["dev"],
+    REQUIREMENTS: PROJECT["dependencies"] + [*chain(*PROJECT["optional-dependencies"].values())],
+}
 
 
 def compiled(file: str) -> list[tuple[Requirement, str]]:
@@ -23,18 +32,17 @@ def pins(requirements: list[Requirement]) -> dict[str, str]:
     return {canonicalize_name(each.name): str(each.specifier) for each in requirements}
 
 
-@pytest.mark.parametrize("file", [RUNTIME, DEVELOPMENT])
+@pytest.mark.parametrize("file", DIRECT)
 def test_what_is_direct_was_compiled_since_it_changed(file):
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    direct = project["project"]["dependencies"] + (project["dependency-groups"]["dev"] if file == DEVELOPMENT else [])
-    assert pins([Requirement(each) for each in direct]) == pins(
+    assert pins([Requirement(each) for each in DIRECT[file]]) == pins(
         [pin for pin, why in compiled(file) if "pyproject.toml" in why]
     ), "make lock"
 
 
-def test_what_is_tested_is_what_a_worker_installs():
-    worker, tested = (pins([pin for pin, _ in compiled(file)]) for file in (RUNTIME, DEVELOPMENT))
-    assert worker.items() <= tested.items()
+@pytest.mark.parametrize("file", [DEVELOPMENT, REQUIREMENTS])
+def test_what_is_installed_elsewhere_is_what_a_worker_installs(file):
+    worker, there = (pins([pin for pin, _ in compiled(file)]) for file in (RUNTIME, file))
+    assert worker.items() <= there.items()
 
 
 @pytest.mark.parametrize("file", [RUNTIME, DEVELOPMENT])
