@@ -18,7 +18,7 @@ from flows.errors import ModelRefusedAccess, PromptTooLong, RequestRejected, Set
 from flows.extraction.question import ChunkFacts
 from flows.llm import failures
 from flows.llm.client import open_model
-from flows.llm.messages import block
+from flows.llm.messages import blocks
 from flows.providers import REQUIREMENTS, missing_packages
 from flows.records import Step
 from flows.settings import ModelSettings, PassSettings, check
@@ -90,7 +90,8 @@ def ask(name, times=1):
 
     async def calls():
         async with open_model() as client:
-            question = dict(model=name, system="Note facts.", content=block("excerpt-1", "# T\n\nUser: I like tea."))
+            content = blocks({"excerpt-1": [("user", "I like tea.")]})
+            question = dict(model=name, system="Note facts.", content=content)
             asking = (
                 client.ask(step=Step.EXTRACT_FACTS, reply_type=ChunkFacts, reply_tokens=1_000, **question)
                 for _ in range(times)

@@ -9,7 +9,7 @@ from flows import models
 from flows.errors import InvalidReply, ModelError, ModelRefusedAccess, RequestRejected
 from flows.extraction.question import ChunkFacts
 from flows.llm.client import open_model
-from flows.llm.messages import block
+from flows.llm.messages import blocks
 from flows.memory import document
 from flows.records import Step
 from tests.conformance.test_cut_off import facts_file
@@ -24,7 +24,7 @@ async def ask(client, text="I like tea.", *, name=HAIKU, step=Step.EXTRACT_FACTS
         step=step,
         model=name,
         system="Note facts.",
-        content=block("excerpt-1", f"# T\n\nUser: {text}"),
+        content=blocks({"excerpt-1": [("user", text)]}),
         reply_type=ChunkFacts,
         reply_tokens=1_000,
     )
