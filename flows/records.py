@@ -93,8 +93,8 @@ class KnownFact(Struct):
     text: str
     date: str | None = None
     seen: str | None = None  # the latest day on which it was said
-    mentions: int = 0
-    sources: list[str] = []  # chunk keys
+    mentions: int = 0  # chunks that say it
+    sources: list[str] = []  # their keys, as they were said
 
 
 class ProfileRow(Struct):

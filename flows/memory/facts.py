@@ -1,5 +1,6 @@
 """Facts as a model writes them and as prompts hold them."""
 
+import datetime
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -13,12 +14,29 @@ from flows.llm import tokens
 from flows.records import Kind, KnownFact
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # Postgres rejects NUL, UTF-8 has no lone surrogates
-_ISO_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
+_ISO_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
+
+#: The years that something in a life can have. Outside lie placeholders (0001-01-01, 9999-12-31) and other calendars:
+#: the Persian and the Islamic year are still below, the Buddhist, the Hebrew and the Holocene above.
+_YEARS = range(1500, 2400)
 
 
-def _iso_or_none(value: Any) -> Any:
-    """Models also write "spring 2024": the text says that, so the date need not."""
-    return value if not isinstance(value, str) or _ISO_DATE.fullmatch(value) else None
+def real_date(text: str | None) -> str | None:
+    """The date, if the calendar has it: YYYY, YYYY-MM or YYYY-MM-DD, whatever script its digits are of; else None.
+
+    Models also write "spring 2024" or 2024-02-30. The text says it anyway.
+    """
+    if text is None or not (parts := _ISO_DATE.fullmatch(text)):
+        return None
+    year, month, day = (int(part or 1) for part in parts.groups())
+    try:
+        return datetime.date(year, month, day).isoformat()[: len(text)] if year in _YEARS else None
+    except ValueError:
+        return None
+
+
+def _real_or_none(value: Any) -> Any:
+    return real_date(value) if isinstance(value, str) else value
 
 
 def _storable(value: Any) -> Any:
@@ -28,7 +46,7 @@ def _storable(value: Any) -> Any:
 class Fact(BaseModel):
     kind: Kind
     text: Annotated[str, BeforeValidator(_storable)] = Field(min_length=1, max_length=1_000)
-    date: Annotated[str | None, BeforeValidator(_iso_or_none)] = Field(
+    date: Annotated[str | None, BeforeValidator(_real_or_none)] = Field(
         description="YYYY, YYYY-MM or YYYY-MM-DD if the fact itself has a date, else null"
     )
 
