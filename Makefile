@@ -7,7 +7,7 @@ COMPILE = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-vers
   --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade-package $(UPGRADE))
 COG = $(BIN)/python -m cogapp --verbosity=1 -P
 
-.PHONY: help run up test unit conformance check docs hooks lock bench-read bench-extract bench-packing faults sample clean
+.PHONY: help run up test unit conformance check docs hooks lock bench-read bench-extract bench-packing bench-memory faults sample clean
 
 ## help: this list
 help:
@@ -67,6 +67,10 @@ bench-extract: $(VENV)/.installed
 ## bench-packing: what the size of a pack of chunks costs, with and without thinking (two minutes)
 bench-packing: $(VENV)/.installed
 	$(BIN)/python -m tests.benchmarks.packing
+
+## bench-memory: time and memory of making facts one, by their number (a quarter of a minute)
+bench-memory: $(VENV)/.installed
+	$(BIN)/python -m tests.benchmarks.consolidate
 
 ## faults: kill, cancel and cut off every part in every step; count what is repeated, lost or doubled (40 minutes)
 faults: $(VENV)/.installed
