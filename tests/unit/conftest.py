@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import httpx2
@@ -56,15 +56,16 @@ class InProcessModel:
         self.shared: list[float] = []
 
     @asynccontextmanager
-    async def connected(self) -> AsyncIterator[Claude]:
+    async def connected(self, wait: Callable[[float], Awaitable[None]] | None = None) -> AsyncIterator[Claude]:
+        """`wait`: how the run waits between calls; None: not at all."""
         settings = ModelSettings()
         transport = httpx2.ASGITransport(self._application)
         async with httpx2.AsyncClient(transport=transport, base_url="http://stand-in") as http:
-            self._http = http
+            self.http = http
             model = Claude(
                 settings,
                 RunUsage(),
-                RetryPolicy(settings, self._wait),
+                RetryPolicy(settings, wait or self._wait),
                 self._share,
                 lambda *retry: self.retries.append(retry),
                 connect(settings, http_client=http),
@@ -74,10 +75,10 @@ class InProcessModel:
 
     async def behave(self, *faults: dict[str, object], latency: float = 0, **behaviour: object) -> None:
         behaviour |= {"latency_seconds": latency, "faults": list(faults)}
-        (await self._http.put("http://stand-in/_control", json=behaviour)).raise_for_status()
+        (await self.http.put("http://stand-in/_control", json=behaviour)).raise_for_status()
 
     async def counted(self) -> dict[str, dict[str, object]]:
-        counters: dict[str, dict[str, object]] = (await self._http.get("http://stand-in/_control")).json()
+        counters: dict[str, dict[str, object]] = (await self.http.get("http://stand-in/_control")).json()
         return counters
 
     async def _wait(self, seconds: float) -> None:

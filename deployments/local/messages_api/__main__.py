@@ -28,7 +28,7 @@ async def _not_found(request: Request) -> Response:
 
 async def _refuse(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    sent = headers()
+    sent = headers(request)
     if error.retry_after is not None:
         sent["retry-after"] = str(error.retry_after)
     return JSONResponse(error_body(error, sent["request-id"]), status_code=error.status, headers=sent)

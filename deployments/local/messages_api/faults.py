@@ -1,7 +1,7 @@
 """Switches of the Messages API stand-in for tests and benchmarks, and its count of what was asked.
 
 PUT    /_control   {"latency_seconds": 0.0, "thinking_tokens": 600, "archived_batches": [], "schemas"?, "tools"?,
-                   "faults": [
+                   "limits": {"requests": 50, "input_tokens": 50000, "output_tokens": 10000}, "faults": [
                    {"kind": …, "schema"?, "contains"?, "status"?, "message"?, "retry_after"?, "times"?, "every"?}]}
                    replaces the behaviour
 GET    /_control   the counters; with ?contains=WORD also `about`: how many calls had a word like qx0001 in their prompt
@@ -25,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from deployments.local.messages_api.rate_limits import Limits, RateLimits
 from deployments.local.messages_api.reply_forms import Form, Schemas, Tools
 
 _MARKER = re.compile(r"\bqx\d{4}\b")
@@ -83,6 +84,8 @@ class Behaviour(BaseModel):
     #: What other servers than Claude's do with `output_config.format` and with `tools`; None: as the route's does.
     schemas: Schemas | None = None
     tools: Tools = "followed"
+    #: Of a minute, for each model.
+    limits: Limits = Limits()
     faults: list[Fault] = []
 
 
@@ -151,6 +154,7 @@ class Counters:
 
 class Control:
     def __init__(self) -> None:
+        self.rate_limits = RateLimits()
         self._behaviour = Behaviour()
         self._hits: Counter[int] = Counter()
         self._counters = Counters()
@@ -166,14 +170,12 @@ class Control:
 
     @asynccontextmanager
     async def call(self, kind: str | None, prompt: str) -> AsyncIterator[Call]:
-        """Surrounds a call: counts it, delays it, and says which fault it shall have."""
+        """Surrounds a call: counts it, and says which fault it shall have."""
         name, counters = kind or "none", self._counters
         counters.begin(name, prompt)
         call = Call(self.fault(kind, prompt))
         await self._tell()
         try:
-            if self._behaviour.latency_seconds:
-                await asyncio.sleep(self._behaviour.latency_seconds)
             yield call
         finally:
             counters.end(name, call.status)
@@ -230,6 +232,7 @@ class Control:
             self._behaviour = Behaviour.model_validate_json(await request.body())
         except ValidationError as error:
             return JSONResponse({"error": str(error)}, status_code=400)
+        self.rate_limits.set(self._behaviour.limits)
         self._hits.clear()
         return Response(status_code=204)
 

@@ -76,7 +76,7 @@ class MessageBatches:
         self._work.add(work)
         work.add_done_callback(self._work.discard)
         self._control.handed_in(len(requests))
-        return JSONResponse(batch, headers=headers())
+        return JSONResponse(batch, headers=headers(request))
 
     async def _work_on(self, batch: dict[str, Any], requests: list[dict[str, Any]], base_url: str) -> None:
         await asyncio.sleep(self._control.latency_seconds)
@@ -107,7 +107,7 @@ class MessageBatches:
         batch = self._found(request)
         if self._control.is_archived(batch["id"]):
             batch = {**batch, "archived_at": datetime.now(UTC).isoformat(), "results_url": None}
-        return JSONResponse(batch, headers=headers())
+        return JSONResponse(batch, headers=headers(request))
 
     async def _get_results(self, request: Request) -> Response:
         self._api.authenticate(request)
@@ -115,7 +115,7 @@ class MessageBatches:
         if batch["processing_status"] != "ended":
             raise ApiError(400, "the batch has not ended")
         lines = "".join(f"{json.dumps(result)}\n" for result in self._results[batch["id"]])
-        return Response(lines, media_type="application/x-jsonl", headers=headers())
+        return Response(lines, media_type="application/x-jsonl", headers=headers(request))
 
     def _found(self, request: Request) -> dict[str, Any]:
         batch = self._batches.get(request.path_params["batch_id"])

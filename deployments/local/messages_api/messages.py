@@ -1,5 +1,6 @@
 """The stand-in's Messages API: one request, one answer by rules (see deployments.local.messages_api)."""
 
+import asyncio
 import json
 import secrets
 from typing import Any
@@ -29,6 +30,9 @@ class MessagesApi:
         async with self._control.call(kind, prompt) as call:
             try:
                 form = answered_by(body, self._control.schemas or schemas, self._control.tools)
+                self._begin(request, body["model"], prompt)
+                if self._control.latency_seconds:
+                    await asyncio.sleep(self._control.latency_seconds)
                 response = await self._answer(request, body, prompt, kind, form, call.fault)
             except ApiError as error:
                 call.status = error.status
@@ -38,7 +42,7 @@ class MessagesApi:
 
     async def count_tokens(self, request: Request) -> Response:
         body = await self.body(request)
-        return JSONResponse({"input_tokens": token_count(body["model"], checked(body)[0])})
+        return JSONResponse({"input_tokens": token_count(body["model"], checked(body)[0])}, headers=headers(request))
 
     async def body(self, request: Request, most: int = _MAX_BODY_BYTES) -> Any:
         """The JSON of a request with the right key, of `most` bytes at most."""
@@ -66,6 +70,14 @@ class MessagesApi:
         if "anthropic-version" not in request.headers:
             raise ApiError(400, "anthropic-version: header is required")
 
+    def _begin(self, request: Request, model: str, prompt: str) -> None:
+        """Counts the request towards the model's rate limits. Raises ApiError when it exceeds one."""
+        limits = self._control.rate_limits.of(model)
+        try:
+            limits.begin(token_count(model, prompt))
+        finally:
+            request.state.rate_limits = limits.headers()
+
     async def _answer(
         self, request: Request, body: dict[str, Any], prompt: str, kind: str | None, form: Form, fault: Fault | None
     ) -> Response:
@@ -77,12 +89,15 @@ class MessagesApi:
             if fault.kind == "hang":
                 await _until_gone(request)
         message = self.message(body, prompt, kind, form, fault)
+        produced = self._control.rate_limits.of(body["model"]).produced
+        sent = headers(request)
         if body.get("stream"):
-            events = streaming.events(message, fault, request)
-            return StreamingResponse(events, media_type="text/event-stream", headers=headers())
+            events = streaming.events(message, fault, request, produced)
+            return StreamingResponse(events, media_type="text/event-stream", headers=sent)
+        produced(message["usage"]["output_tokens"])
         if fault is not None and fault.kind == "drop":
-            return StreamingResponse(_dropped(json.dumps(message)), media_type="application/json", headers=headers())
-        return JSONResponse(message, headers=headers())
+            return StreamingResponse(_dropped(json.dumps(message)), media_type="application/json", headers=sent)
+        return JSONResponse(message, headers=sent)
 
     def message(
         self, body: dict[str, Any], prompt: str, kind: str | None, form: Form, fault: Fault | None

@@ -7,7 +7,7 @@ message_delta with the final usage, message_stop; pings at any place, and errors
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -21,8 +21,10 @@ _PINGS, _PING_SECONDS = 10, 0.1
 Json = dict[str, Any]
 
 
-async def events(message: Json, fault: Fault | None, request: Request) -> AsyncIterator[str]:
-    """The whole message in events, or what a fault leaves of it."""
+async def events(
+    message: Json, fault: Fault | None, request: Request, produced: Callable[[int], None]
+) -> AsyncIterator[str]:
+    """The whole message in events, or what a fault leaves of it; `produced` is told of its output tokens."""
     usage = {**message["usage"], "output_tokens": 1}
     yield _event("message_start", message={**message, "content": [], "stop_reason": None, "usage": usage})
     yield _event("ping")
@@ -41,6 +43,7 @@ async def events(message: Json, fault: Fault | None, request: Request) -> AsyncI
             error = ApiError(fault.status, fault.message or "a fault that was asked for")
             yield _event("error", **error_body(error, f"req_{secrets.token_hex(12)}"))
             return
+    produced(message["usage"]["output_tokens"])
     for index, block in enumerate(message["content"]):
         for event in _block(index, block):
             yield event

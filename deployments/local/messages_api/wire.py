@@ -6,8 +6,9 @@ Source: Anthropic's API reference, "Messages" and "Errors", as the SDK of the pi
 import re
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from starlette.requests import Request
 
 from flows.llm import tokens
 
@@ -183,12 +184,6 @@ def _text(content: Any) -> str:
     return content if isinstance(content, str) else ""
 
 
-def headers() -> dict[str, str]:
-    reset = (datetime.now(UTC) + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    limits = {"requests": 4_000, "tokens": 4_000_000}
-    return {
-        "request-id": f"req_{secrets.token_hex(12)}",
-        **{f"anthropic-ratelimit-{what}-limit": str(limit) for what, limit in limits.items()},
-        **{f"anthropic-ratelimit-{what}-remaining": str(limit - 1) for what, limit in limits.items()},
-        **{f"anthropic-ratelimit-{what}-reset": reset for what in limits},
-    }
+def headers(request: Request) -> dict[str, str]:
+    """Of an answer to the request: its id, and what is left of the rate limits that it counts towards."""
+    return {"request-id": f"req_{secrets.token_hex(12)}", **getattr(request.state, "rate_limits", {})}
