@@ -91,8 +91,16 @@ async def _answer_from_slots(pending: PendingChunks) -> None:
     async def hold(slot: Slot) -> None:
         await extract_batch(next(numbers), pending, slot)
 
+    async def on_look() -> None:
+        limiter.share = sharing.part
+        await pending.save_cost()
+
+    limiter, sharing = current_model().rate_limiter, SlotSharing(run_id(), hold, pending.has_more)
     async with get_client() as prefect:
-        await SlotSharing(run_id(), hold, pending.has_more).run(prefect, pending.save_cost)
+        try:
+            await sharing.run(prefect, on_look)
+        finally:
+            limiter.share = 1.0  # the few calls of the later steps do not count among those that share
 
 
 @task(tags=[SLOT_TAG], task_run_name="extract_batch-{number:05d}", cache_policy=NO_CACHE)

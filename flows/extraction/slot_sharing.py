@@ -29,6 +29,7 @@ class SlotSharing:
         self._has_work = has_work
         self._problem: BaseException | None = None
         self._share = 0
+        self._part = 1.0
         self._held: set[Slot] = set()
 
     async def run(self, prefect: PrefectClient, on_look: Callable[[], Awaitable[None]]) -> None:
@@ -53,6 +54,11 @@ class SlotSharing:
                 self._problem = self._problem or problem
         if self._problem is not None:
             raise self._problem
+
+    @property
+    def part(self) -> float:
+        """The run's share as a part of all slots, which is never nothing: its last calls may still be under way."""
+        return self._part
 
     def holds_too_many(self) -> bool:
         return self._problem is not None or len(self._held) > self._share
@@ -81,7 +87,9 @@ class SlotSharing:
             others = await tag_slots.extracting_runs(prefect)
         except (httpx.HTTPError, PrefectHTTPStatusError):
             return self._share or fact_extraction_concurrency()
-        return share(limit, sorted(others | {self._run_id}), self._run_id, time.time())
+        mine = share(limit, sorted(others | {self._run_id}), self._run_id, time.time())
+        self._part = max(mine, 1) / limit
+        return mine
 
 
 class Slot:

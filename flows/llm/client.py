@@ -17,9 +17,12 @@ from flows.errors import BudgetReached, CutOff, ModelError, OutOfRetries, Prompt
 from flows.llm import failures, streaming, tokens
 from flows.llm.connection import Sdk, connect, is_first_party, name_of, share_of_price
 from flows.llm.messages import Reply, fits, parsed, request
+from flows.llm.rate_limits import Call, OnLimited, RateLimiter
 from flows.llm.reply_forms import ReplyForms
 from flows.llm.retry import RetryPolicy, SharePause
+from flows.llm.token_buckets import Needs
 from flows.llm.usage import RunUsage
+from flows.models import Thinking
 from flows.providers import Form
 from flows.records import Step
 from flows.settings import ModelSettings
@@ -31,6 +34,7 @@ OnRetry = Callable[[Step, str, int], None]
 
 _MORE_ROOM = 4  # times the room of a reply that was cut off
 _SLOWEST_TOKENS_A_SECOND = 20
+_EXPECTED_REPLY = 0.1  # tokens of a reply for each of its prompt
 
 _current: ContextVar["Claude"] = ContextVar("model")
 
@@ -47,9 +51,11 @@ class Claude:
         on_retry: OnRetry | None = None,
         sdk: Sdk | None = None,
         forms: ReplyForms | None = None,
+        rate_limiter: RateLimiter | None = None,
     ):
         self.usage = usage
         self.retry = retry
+        self.rate_limiter = rate_limiter or RateLimiter(retry)
         self.on_retry = on_retry
         self._share_pause = share_pause
         self._settings = settings
@@ -103,15 +109,19 @@ class Claude:
 
     async def _answer(self, step: Step, model: str, parameters: dict[str, Any]) -> Message:
         prompt = parameters["system"] + parameters["messages"][0]["content"]
-        cost = models.estimated_cost(
-            model, calls=1, prompt_tokens=tokens.estimate(prompt), thinking=self._settings.thinking(step)
-        )
+        thinking, prompt_tokens = self._settings.thinking(step), tokens.estimate(prompt)
+        cost = models.estimated_cost(model, calls=1, prompt_tokens=prompt_tokens, thinking=thinking)
         least = (cost or 0.0) * self._share_of_price
+        call = Call(step, model, _expected(model, prompt_tokens, thinking))
+
+        async def send() -> Message:
+            message = await streaming.answer(self._sdk, parameters, call.headers)
+            call.usage = message.usage
+            return message
+
         # A model that writes as slowly as this is none that a run could wait for.
         seconds = self._settings.model_timeout_seconds + parameters["max_tokens"] / _SLOWEST_TOKENS_A_SECOND
-        message = await self._repeat(
-            step, model, lambda: streaming.answer(self._sdk, parameters), least, seconds, prompt=prompt
-        )
+        message = await self._repeat(step, model, send, least, seconds, prompt=prompt, call=call)
         self.usage.record(step, model, message.usage, self._share_of_price)
         return message
 
@@ -159,30 +169,38 @@ class Claude:
         *,
         prompt: str = "",
         tries: int | None = None,
+        call: Call | None = None,
     ) -> Answer:
         """Sends a request that costs about `dollars`, again while it fails in a way that passes."""
-        began, failed = time.monotonic(), 0
+        failed, turned_away_at = 0, None
         while True:
-            await self.retry.wait(model)
-            self.require_budget(dollars)
-            self._promised += dollars
             try:
-                async with asyncio.timeout(seconds or self._settings.model_timeout_seconds):
-                    answer = await send()
+                async with self.rate_limiter.turn(model, call):
+                    answer = await self._send(send, dollars, seconds)
             except (anthropic.APIError, TimeoutError) as error:
                 throttled = failures.is_throttled(error)
                 failed += not throttled
                 problem = failures.explained(error, model, prompt, self._settings.model_provider)
                 if _is_final(problem) or failed >= (tries or self._tries):
                     raise problem from None
-                if throttled and time.monotonic() - began >= self._settings.model_throttled_seconds:
-                    raise _throttled_for_too_long(error) from None
+                if throttled:
+                    turned_away_at = turned_away_at or time.monotonic()
+                    if time.monotonic() - turned_away_at >= self._settings.model_throttled_seconds:
+                        raise _throttled_for_too_long(error) from None
                 await self._before_repeating(step, model, error, failed)
             else:
                 self.retry.answered(model)
                 return answer
-            finally:
-                self._promised -= dollars
+
+    async def _send(self, send: Callable[[], Awaitable[Answer]], dollars: float, seconds: float | None) -> Answer:
+        """One try, if the budget allows it."""
+        self.require_budget(dollars)
+        self._promised += dollars
+        try:
+            async with asyncio.timeout(seconds or self._settings.model_timeout_seconds):
+                return await send()
+        finally:
+            self._promised -= dollars
 
     async def _before_repeating(self, step: Step, model: str, error: BaseException, failed: int) -> None:
         self.usage.record_retry(step, model)
@@ -220,19 +238,38 @@ def _throttled_for_too_long(error: BaseException) -> OutOfRetries:
     )
 
 
+def _expected(model: str, prompt_tokens: int, thinking: Thinking) -> Needs:
+    """What a call will use, before one like it has been answered."""
+    prompt = models.model_tokens(model, prompt_tokens)
+    return Needs(prompt, prompt * _EXPECTED_REPLY + models.expected_thinking(model, thinking))
+
+
 @asynccontextmanager
-async def open_model(share_pause: SharePause | None = None, on_retry: OnRetry | None = None) -> AsyncIterator[Claude]:
+async def open_model(
+    share_pause: SharePause | None = None, on_retry: OnRetry | None = None, on_limited: OnLimited | None = None
+) -> AsyncIterator[Claude]:
     """Makes a client for the tasks that run inside, found by `current_model()`.
 
     A connection pool belongs to one event loop: a task that is submitted runs in a thread with a loop of its own and
-    connects there again. Usage and retries stay those of the run.
+    connects there again. Usage, retries and rate limits stay those of the run.
     """
     settings = ModelSettings()
     outer = _current.get(None)
     if outer is None:
-        model = Claude(settings, RunUsage(), RetryPolicy(settings), share_pause, on_retry)
+        retry = RetryPolicy(settings)
+        limiter = RateLimiter(retry, on_limited)
+        model = Claude(settings, RunUsage(), retry, share_pause, on_retry, rate_limiter=limiter)
     else:
-        model = Claude(settings, outer.usage, outer.retry, share_pause, on_retry or outer.on_retry, forms=outer.forms)
+        limiter = outer.rate_limiter
+        model = Claude(
+            settings,
+            outer.usage,
+            outer.retry,
+            share_pause,
+            on_retry or outer.on_retry,
+            forms=outer.forms,
+            rate_limiter=limiter,
+        )
     with use_model(model):
         try:
             yield model

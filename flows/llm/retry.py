@@ -38,6 +38,9 @@ class RetryPolicy:
             # Not everybody at the same moment: what was too much would be too much again.
             await self._sleep(left + random.uniform(0, _growing(self._pauses.get(model, 0))))
 
+    def is_paused(self, model: str) -> bool:
+        return self._until.get(model, 0) > time.monotonic()
+
     def pause(self, model: str, seconds: float) -> None:
         """No call to the model for `seconds` from now; a longer pause stays."""
         with self._lock:

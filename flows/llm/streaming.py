@@ -3,6 +3,7 @@
 Between two bytes the connection's own limit holds (MODEL_TIMEOUT_SECONDS); while the model thinks the API sends pings.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import anthropic
@@ -12,20 +13,24 @@ from anthropic.types import Message
 
 from flows.llm.connection import Sdk, credentials_problem
 
+OnHeaders = Callable[[Mapping[str, str]], None]
 
-async def answer(sdk: Sdk, parameters: dict[str, Any]) -> Message:
-    """The whole message. Raises anthropic.APIError, also for what breaks off in the middle.
 
-    Raises ModelRefusedAccess when there are no credentials to sign the request with.
+async def answer(sdk: Sdk, parameters: dict[str, Any], on_headers: OnHeaders) -> Message:
+    """The whole message; `on_headers` is told of the answer's headers before it is there.
+
+    Raises anthropic.APIError, also for what breaks off in the middle, and ModelRefusedAccess when there are no
+    credentials to sign the request with.
     """
     try:
-        return await _answer(sdk, parameters)
+        return await _answer(sdk, parameters, on_headers)
     except Exception as error:
         raise credentials_problem(sdk, error) from None
 
 
-async def _answer(sdk: Sdk, parameters: dict[str, Any]) -> Message:
+async def _answer(sdk: Sdk, parameters: dict[str, Any], on_headers: OnHeaders) -> Message:
     async with sdk.messages.stream(**parameters) as stream:
+        on_headers(stream.response.headers)
         try:
             if not stream.response.headers.get("content-type", "").startswith("text/event-stream"):
                 raise _broken(stream, "it is no event stream")

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
@@ -33,7 +33,10 @@ async def run_context(user_id: UUID) -> AsyncIterator[Path]:
     def on_retry(step: Step, reason: str, failures: int) -> None:
         log(user_id, step, "retry", {"reason": reason, "failures": failures})
 
-    async with open_store() as store, open_model(store.answers.pause, on_retry) as model:
+    def on_limited(step: Step, figures: Mapping[str, int | str]) -> None:
+        log(user_id, step, "limited", figures)
+
+    async with open_store() as store, open_model(store.answers.pause, on_retry, on_limited) as model:
         await _claim(store)
         with spool.folder(PassSettings().spool_dir, run_id()) as folder:
             try:

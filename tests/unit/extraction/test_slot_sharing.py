@@ -77,6 +77,24 @@ def test_a_run_holds_as_many_slots_as_are_its_share_of_all_that_extract(prefect)
     assert (work.left, work.most) == (0, 3)
 
 
+@pytest.mark.parametrize(("limit", "others", "part"), [(6, 0, 1), (6, 1, 1 / 2), (6, 2, 1 / 3), (1, 3, 1)])
+def test_its_part_of_the_rate_limits_is_that_of_the_slots_and_never_nothing(prefect, limit, others, part):
+    prefect.limit = limit
+    for _ in range(others):
+        prefect.extracting(prefect.run(StateType.RUNNING))
+    parts = []
+
+    async def look():
+        parts.append(sharing.part)
+        work.left = 0
+
+    work = Work(1)
+    sharing = SlotSharing("mine", work.hold, work.has_more)
+    work.go_on.set()
+    asyncio.run(sharing.run(prefect, look))
+    assert parts == [part]
+
+
 def test_a_run_that_is_not_running_any_more_has_no_share(prefect):
     prefect.limit = 4
     prefect.extracting(prefect.run(StateType.CRASHED))
