@@ -7,7 +7,8 @@ COMPILE = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-vers
   --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade-package $(UPGRADE))
 COG = $(BIN)/python -m cogapp --verbosity=1 -P
 
-.PHONY: help run up test unit conformance check docs hooks lock bench-read bench-extract bench-packing bench-memory faults sample clean
+.PHONY: help run up test unit conformance check docs hooks lock bench-read bench-extract bench-packing bench-memory \
+  bench-limits faults sample clean
 
 ## help: this list
 help:
@@ -71,6 +72,10 @@ bench-packing: $(VENV)/.installed
 ## bench-memory: time and memory of making facts one, by their number (a quarter of a minute)
 bench-memory: $(VENV)/.installed
 	$(BIN)/python -m tests.benchmarks.consolidate
+
+## bench-limits: how near runs come to the rate limits of small tiers, beside runs without pacing (20 minutes)
+bench-limits: $(VENV)/.installed
+	$(BIN)/python -m tests.benchmarks.rate_limits
 
 ## faults: kill, cancel and cut off every part in every step; count what is repeated, lost or doubled (40 minutes)
 faults: $(VENV)/.installed
