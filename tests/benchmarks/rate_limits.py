@@ -28,7 +28,7 @@ from deployments.local.stack import ROOT
 from flows.errors import ModelError
 from flows.extraction.question import SYSTEM, ChunkFacts
 from flows.llm.client import Claude
-from flows.llm.messages import block
+from flows.llm.messages import blocks
 from flows.llm.rate_limits import Call, RateLimiter
 from flows.llm.retry import RetryPolicy
 from flows.llm.usage import RunUsage
@@ -136,7 +136,7 @@ async def _run(tier: Tier, runs: int, paced: bool) -> None:
                     step=tier.step,
                     model=_MODEL,
                     system=SYSTEM,
-                    content=block("excerpt-1", text),
+                    content=blocks({"excerpt-1": [("user", text)]}),
                     reply_type=ChunkFacts,
                     reply_tokens=1_000,
                 )
