@@ -15,12 +15,13 @@ import pytest
 
 from deployments.local.postgres import EmbeddedPostgres
 from deployments.local.processes import Port, Service
-from deployments.local.supabase import keys
+from deployments.local.supabase import database, keys
 from deployments.local.supervisor import Supervisor
 from flows.errors import ExportError, StoreError
 from flows.store.download import Download
 from tests.conformance.supabase import BUCKET, SECRET
 from tests.conftest import clean_environment
+from tests.integration.store.sql import Database
 
 SOURCE = os.environ.get("SUPABASE_STORAGE_SOURCE", "")
 
@@ -33,12 +34,24 @@ if not SOURCE:
 pytestmark = pytest.mark.xdist_group("project")
 
 LEGACY_KEY = keys.mint_key(SECRET, "service_role")
+OWNER = uuid4()
 CONTENT, OTHER = os.urandom(3_000_000), os.urandom(2_000_000)
+#: What Auth makes (supabase/auth, migrations/20220224000811), as policies ask it.
+AUTH = """
+    create schema if not exists auth;
+    grant usage on schema auth to public;
+    create or replace function auth.uid() returns uuid language sql stable as
+        $$ select (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid $$;
+"""
+LIMITED = """
+    insert into storage.buckets (id, name, file_size_limit, allowed_mime_types)
+        values ('small', 'small', 1, null), ('typed', 'typed', null, '{application/zip, text/*}') on conflict do nothing
+"""
 
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running Storage with the bucket of the exports."""
+    """The address of a running Storage with the migration of the uploads: the bucket of the exports, its policies."""
     folder, port, admin_port = tmp_path_factory.mktemp("storage"), Port(0), Port(0)
     with EmbeddedPostgres(folder / "postgres" / "data") as postgres, Supervisor(folder) as supervisor:
         postgres.create_database("storage")
@@ -70,7 +83,8 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         service.start()
         service.wait_until_listening("127.0.0.1", port.number)
         url = f"http://127.0.0.1:{port.number}"
-        asking(url).post("/bucket", json={"id": BUCKET, "name": BUCKET, "public": False}).raise_for_status()
+        (uploads,) = database.MIGRATIONS.glob("*_uploads.sql")
+        Database(postgres.url("storage")).script(AUTH + uploads.read_text() + LIMITED)
         yield url
     for each in (port, admin_port):
         each.release()
@@ -86,6 +100,11 @@ def bearer(token: str) -> dict[str, str]:
 
 
 THERE, MISSING, PAGE, NOWHERE = "imports/{}/there", "imports/{}/missing", "imports/{}/page.html", "others/{}/x"
+NO_NAMES = "imports/{}/%C3%A4", "imports/{}/%23", "imports/{}/%25", "imports/{}/~", "imports/{}/[x]", "imports/{}/a%7F"
+NAMES = "imports/{}/a b", "imports/{}/!.*'() &$=@;:+,-", "imports/{}/a%3Fb", "imports/{}/a//b", "imports/{}/a/"
+OWNERS, STRANGERS = bearer(keys.user_token(SECRET, OWNER)), bearer(keys.user_token(SECRET, uuid4()))
+KINDS = "application/zip", "text/plain", "application/json", "application/zip; x=y", "zip"
+REPLACING = {"x-upsert": "true"}
 
 
 @pytest.mark.parametrize(
@@ -97,10 +116,21 @@ THERE, MISSING, PAGE, NOWHERE = "imports/{}/there", "imports/{}/missing", "impor
         ("GET", THERE, {"Range": "bytes=3000000-"}),
         ("GET", THERE, {"Range": "bytes=0-1,3-4"}),
         ("GET", THERE, {"Range": "bytes=-5"}),
+        ("GET", THERE, {"Range": "bytes=-0"}),
+        ("GET", THERE, {"Range": "bytes=2-1"}),
+        ("GET", THERE, {"Range": "bytes=0-9999999"}),
         ("GET", THERE, bearer("nonsense")),
         ("GET", THERE, bearer(keys.mint_key(SECRET, "service_role", exp=1))),
         ("GET", THERE, bearer(keys.mint_key(SECRET, "anon"))),
-        ("GET", THERE, bearer(keys.user_token(SECRET, uuid4()))),
+        *[(method, THERE, who) for method in ("GET", "POST", "PUT", "DELETE") for who in (OWNERS, STRANGERS)],
+        *[(method, MISSING, who) for method in ("GET", "POST", "PUT", "DELETE") for who in (OWNERS, STRANGERS)],
+        *[("POST", path, who) for path in (NOWHERE, "imports/x") for who in (OWNERS, STRANGERS)],
+        *[("POST", THERE, who | REPLACING) for who in (OWNERS, STRANGERS)],
+        ("POST", THERE, {"x-upsert": "TRUE"}),
+        *[(method, path, {}) for path in (*NO_NAMES, *NAMES) for method in ("POST", "GET", "DELETE")],
+        ("POST", "imports/{}/a/..%2Fb", {}),
+        ("POST", "small/{}/x", {}),
+        *[("POST", "typed/{}/x", {"content-type": kind}) for kind in KINDS],
         ("GET", MISSING, {}),
         ("GET", PAGE, {}),
         ("GET", NOWHERE, {}),
@@ -113,18 +143,20 @@ THERE, MISSING, PAGE, NOWHERE = "imports/{}/there", "imports/{}/missing", "impor
 def test_the_stand_in_answers_as_the_real_storage(project, real, method, path, headers):
     """Status, headers, content and error; not the error's message, which nobody reads."""
 
+    project.db.script(LIMITED)
+
     def answered(url: str) -> Any:
-        folder = f"folder-{uuid4()}"
+        folder = f"{OWNER}/{uuid4()}"
         with asking(url) as client:
             for name, kind in ((THERE, "application/zip"), (PAGE, "text/html")):
                 there = client.post(f"/object/{name.format(folder)}", content=CONTENT, headers={"content-type": kind})
                 there.raise_for_status()
-            body = b"x" if method == "POST" else None
+            body = b"xx" if method in ("POST", "PUT") else None
             answer = client.request(method, f"/object/{path.format(folder)}", headers=headers, content=body)
         kind = answer.headers["content-type"].split(";")[0]
         if kind == "application/json":
-            error = answer.json()
-            return answer.status_code, error.get("statusCode"), error.get("code"), error.get("error")
+            said = answer.json()
+            return answer.status_code, sorted(said), said.get("statusCode"), said.get("code"), said.get("error")
         kept = {name: answer.headers.get(name) for name in ("etag", "content-range", "accept-ranges")}
         return answer.status_code, kind, kept, answer.content
 

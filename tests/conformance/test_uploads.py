@@ -71,7 +71,30 @@ def test_another_bucket_is_not_meant(project, ask):
     user = project.new_user()
     project.db.run("insert into storage.buckets (id, name) values ('other', 'other') on conflict do nothing")
     assert ask("POST", f"{user}/export.zip", user, bucket="other") == 403
-    assert ask("POST", f"{user}/export.zip", user, bucket="nowhere") in (403, 404)
+    assert ask("POST", f"{user}/export.zip", user, bucket="nowhere") == 404
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [("application/zip", 200), ("text/plain", 200), ("application/json", 415), ("application/zip; x=y", 415)],
+)
+def test_a_bucket_that_names_types_takes_no_other(project, ask, content_type, status):
+    user = project.new_user()
+    project.db.run("update storage.buckets set allowed_mime_types = '{application/zip, text/*}' where id = 'imports'")
+    try:
+        assert ask("POST", f"{user}/export.zip", user, **{"content-type": content_type}) == status
+    finally:
+        project.db.run("update storage.buckets set allowed_mime_types = null where id = 'imports'")
+
+
+@pytest.mark.parametrize(("most", "status"), [(9, 200), (8, 413)])
+def test_a_bucket_that_has_a_limit_takes_no_more(project, ask, most, status):
+    user = project.new_user()
+    project.db.run("update storage.buckets set file_size_limit = $1 where id = 'imports'", most)
+    try:
+        assert ask("POST", f"{user}/export.zip", user) == status
+    finally:
+        project.db.run("update storage.buckets set file_size_limit = null where id = 'imports'")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 Sources: the requests of Supabase's storage clients; supabase/storage: src/http/error-handler.ts and src/internal/errors
 (what fails is 400 with the real status in the body, but for a few), src/http/routes/object/getObject.ts (who has no
-token is told that there is no bucket), src/storage/renderer and src/storage/range.ts (headers; If-Range is never read).
+token is told that there is no bucket), src/storage/renderer and src/storage/range.ts (headers; If-Range is never read),
+src/storage/object.ts, limits.ts and uploader.ts (what is looked at before an upload, and which names there may be).
 
 What an object is stands in storage.objects, so row level security under the caller's role decides who may see or change
 it; its bytes lie in a file with a random name, so an object's name never becomes a path.
@@ -13,6 +14,7 @@ import json
 import re
 import secrets
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,12 @@ from deployments.local.supabase.sessions import Sessions
 _MAX_NAME_BYTES = 1024
 _MAX_OBJECT_BYTES = 5 * 1024**3
 _SAID_BY_HTTP = {416, 429, 500, 501, 544}
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
+#: isValidKey and isValidBucketName in src/storage/limits.ts.
+_OBJECT_NAME = re.compile(r"[A-Za-z0-9_/!.*'() &$=@;:+,?-]+")
+_BUCKET_NAME = re.compile(r"[A-Za-z0-9_!.*'() &$=@;:+,?-]{1,100}")
+#: What follows `object/` and is no bucket (src/http/routes/object).
+_OTHER_ROUTES = {"authenticated", "info", "list", "list-v2", "public", "sign", "upload"}
 
 
 class StorageError(Exception):
@@ -63,6 +70,8 @@ NOT_FOUND = StorageError(404, "NoSuchKey", "Object not found", "not_found")
 _INVALID_RANGE = StorageError(416, "InvalidRange", "invalid range provided", "invalid_range")
 _TOO_LARGE = StorageError(413, "EntityTooLarge", "The object exceeded the maximum allowed size", "Payload too large")
 _DUPLICATE = StorageError(409, "KeyAlreadyExists", "The resource already exists", "Duplicate")
+_INVALID_KEY = StorageError(400, "InvalidKey", "Invalid key")
+_INVALID_MIMETYPE = StorageError(415, "InvalidMimeType", "mime type is not supported", "invalid_mime_type")
 _DENIED = StorageError(403, "AccessDenied", "Access denied", "Unauthorized")
 
 _FIND = "select metadata ->> 'file' as file from storage.objects where bucket_id = $1 and name = $2"
@@ -81,6 +90,19 @@ class _Object(FileResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [header for header in scope["headers"] if header[0] != b"if-range"]
         await super().__call__({**scope, "headers": headers}, receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """What a bucket takes; no types: all."""
+
+    most_bytes: int
+    mimetypes: list[str]
+
+    def check_mimetype(self, mimetype: str) -> None:
+        every = mimetype.partition("/")[0] + "/*"
+        if self.mimetypes and not {mimetype, every} & set(self.mimetypes):
+            raise _INVALID_MIMETYPE
 
 
 class ObjectStorage:
@@ -104,9 +126,11 @@ class ObjectStorage:
 
     async def create_bucket(self, request: Request) -> Response:
         body = await _json(request)
-        name = body.get("id") or body.get("name")
-        if not isinstance(name, str) or not name or "/" in name:
-            raise StorageError(400, "InvalidRequest", "a bucket needs an id without slashes")
+        if not isinstance(body.get("name"), str):
+            raise StorageError(400, "InvalidRequest", "body must have required property 'name'", "Error")
+        name = str(body.get("id") or body["name"])
+        if not _BUCKET_NAME.fullmatch(name):
+            raise StorageError(400, "InvalidBucketName", "Bucket name invalid", "Invalid Input")
         async with self._sessions.open(request) as database:
             try:
                 await database.execute(
@@ -134,9 +158,11 @@ class ObjectStorage:
 
     async def upload(self, request: Request) -> Response:
         bucket, name = _object(request)
-        replace = request.method == "PUT" or request.headers.get("x-upsert", "").lower() == "true"
+        limits = await self._limits(request, bucket)
+        _check_name(name)
+        replace = request.method == "PUT" or request.headers.get("x-upsert") == "true"
         await self._may_upload(request, bucket, name, replace)
-        path, metadata = await self._receive(request)
+        path, metadata = await self._receive(request, limits)
         try:
             async with self._sessions.open(request) as database:
                 await database.execute("reset role")
@@ -150,6 +176,17 @@ class ObjectStorage:
             (self._folder / known["file"]).unlink(missing_ok=True)
         return JSONResponse({"Id": identity, "Key": f"{bucket}/{name}"})
 
+    async def _limits(self, request: Request, bucket: str) -> _Limits:
+        """Those of the bucket, whoever asks."""
+        async with self._sessions.open(request) as database:
+            await database.execute("reset role")
+            found = await database.fetchrow(
+                "select file_size_limit, allowed_mime_types from storage.buckets where id = $1", bucket
+            )
+        if found is None:
+            raise NO_BUCKET
+        return _Limits(found["file_size_limit"] or _MAX_OBJECT_BYTES, found["allowed_mime_types"] or [])
+
     async def _may_upload(self, request: Request, bucket: str, name: str, replace: bool) -> None:
         """Tries it as the caller and takes it back, before a byte is read (src/storage/uploader.ts, canUpload)."""
         async with self._sessions.open(request) as database:
@@ -159,12 +196,12 @@ class ObjectStorage:
                 await database.execute(_UPSERT if replace else _INSERT, bucket, name, "{}")
             except asyncpg.UniqueViolationError:
                 raise _DUPLICATE from None
-            except asyncpg.ForeignKeyViolationError:
-                raise NO_BUCKET from None
             await attempt.rollback()
 
     async def remove(self, request: Request) -> Response:
         bucket, name = _object(request)
+        if not _OBJECT_NAME.fullmatch(name):
+            raise NOT_FOUND
         async with self._sessions.open(request) as database:
             await database.execute("set local storage.allow_delete_query = 'true'")
             deleted = await database.fetchval(_DELETE, bucket, name)
@@ -180,6 +217,8 @@ class ObjectStorage:
     async def _find(self, request: Request) -> dict[str, Any]:
         """What is known of an object that the caller may see."""
         bucket, name = _object(request)
+        if not _OBJECT_NAME.fullmatch(name):
+            raise _INVALID_KEY
         try:
             async with self._sessions.open(request) as database:
                 text = await database.fetchval(
@@ -196,17 +235,21 @@ class ObjectStorage:
             raise NOT_FOUND
         return metadata
 
-    async def _receive(self, request: Request) -> tuple[Path, dict[str, Any]]:
+    async def _receive(self, request: Request, limits: _Limits) -> tuple[Path, dict[str, Any]]:
         """Writes the body to a file of another name than it will have, in constant memory."""
         if request.headers.get("content-type", "").startswith("multipart/form-data"):
             async with request.form() as form:
                 file = next((part for part in form.values() if isinstance(part, UploadFile)), None)
                 if file is None:
                     raise StorageError(400, "InvalidRequest", "the form has no file")
-                return await self._write(_parts(file), file.content_type)
-        return await self._write(request.stream(), request.headers.get("content-type"))
+                return await self._write(_parts(file), file.content_type, limits)
+        return await self._write(request.stream(), request.headers.get("content-type"), limits)
 
-    async def _write(self, parts: AsyncIterator[bytes], mimetype: str | None) -> tuple[Path, dict[str, Any]]:
+    async def _write(
+        self, parts: AsyncIterator[bytes], mimetype: str | None, limits: _Limits
+    ) -> tuple[Path, dict[str, Any]]:
+        mimetype = mimetype or "application/octet-stream"
+        limits.check_mimetype(mimetype)
         name = secrets.token_hex(16)
         path = self._folder / f"{name}.unfinished"
         size, digest = 0, hashlib.md5(usedforsecurity=False)
@@ -214,7 +257,7 @@ class ObjectStorage:
             with path.open("wb") as file:
                 async for part in parts:
                     size += len(part)
-                    if size > _MAX_OBJECT_BYTES:
+                    if size > limits.most_bytes:
                         raise _TOO_LARGE
                     digest.update(part)
                     file.write(part)
@@ -224,14 +267,16 @@ class ObjectStorage:
         return path, {
             "file": name,
             "size": size,
-            "mimetype": mimetype or "application/octet-stream",
+            "mimetype": mimetype,
             "eTag": f'"{digest.hexdigest()}"',
         }
 
 
 def _check_range(wanted: str, size: int) -> None:
     found = _RANGE.fullmatch(wanted)
-    if not found or found[0] == "bytes=-" or (found[1] and int(found[1]) >= size):
+    first, last = found.groups() if found else ("", "")
+    there = int(first) < size and (not last or int(first) <= int(last)) if first else bool(size and int(last or 0))
+    if not there:
         raise _INVALID_RANGE
 
 
@@ -251,8 +296,13 @@ async def _json(request: Request) -> dict[str, Any]:
 
 
 def _object(request: Request) -> tuple[str, str]:
-    bucket, name = request.path_params["bucket"], request.path_params["name"]
-    odd = any(part in ("", ".", "..") for part in name.split("/")) or "\x00" in name
-    if odd or len(name.encode("utf-8", "replace")) > _MAX_NAME_BYTES:
-        raise StorageError(400, "InvalidKey", "Invalid key")
-    return bucket, name
+    if request.path_params["bucket"] in _OTHER_ROUTES:
+        raise not_supported(f"{request.method} {request.url.path}")
+    return request.path_params["bucket"], request.path_params["name"]
+
+
+def _check_name(name: str) -> None:
+    """As for a new object: S3 has the length, and the real Storage no folder that is none."""
+    dots = {".", ".."} & set(name.split("/"))
+    if not _OBJECT_NAME.fullmatch(name) or dots or len(name) > _MAX_NAME_BYTES:
+        raise _INVALID_KEY
