@@ -134,7 +134,12 @@ class Download:
                 f"there is no bucket {self._bucket!r} for this key; make it, or set STORAGE_BUCKET or "
                 "SUPABASE_SERVICE_KEY"
             )
-        if (refusal.status == 404 and by_storage) or refusal.code == "InvalidKey":
+        if refusal.code == "InvalidKey":
+            return ExportError(
+                f"Storage takes no such name; upload the export as {self._bucket}/<user_id>/export.zip, "
+                "then trigger again"
+            )
+        if refusal.status == 404 and by_storage:
             return ExportError(
                 f"there is no such object in bucket {self._bucket!r}; upload the export there, then trigger again"
             )

@@ -55,6 +55,12 @@ def test_a_missing_object_and_a_missing_bucket_are_told_apart(project, tmp_path)
         download(project, user_id, tmp_path / "export", STORAGE_BUCKET="others")
 
 
+def test_a_name_that_storage_does_not_take_is_told(project, tmp_path):
+    user_id = project.new_user()
+    with pytest.raises(ExportError, match=r"takes no such name; upload the export as imports/<user_id>/export\.zip"):
+        project.use(lambda store: store.exports.download(f"{user_id}/Größe.zip", user_id, tmp_path / "export"))
+
+
 def test_a_page_of_html_is_no_export(project, tmp_path):
     user_id = project.new_user()
     project.upload(user_id, CONTENT)
