@@ -56,6 +56,8 @@ class StorageError(Exception):
         match error.code:
             case "PGRST301" | "PGRST303":
                 return cls(403, "AccessDenied", error.message, "Unauthorized")
+            case "InvalidRequest":
+                return cls(400, "InvalidRequest", error.message, "Error")
             case "42501":
                 return cls(403, "AccessDenied", "new row violates row-level security policy", "Unauthorized")
             case "25006":

@@ -83,11 +83,13 @@ class Sessions:
 
     def _caller(self, request: Request) -> tuple[str, str]:
         try:
-            claims = self._gateway.claims(request) or {"role": "anon"}
+            claims = self._gateway.claims(request)
         except jwt.ExpiredSignatureError:
             raise QueryError(401, "PGRST303", "JWT expired") from None
         except jwt.PyJWTError:
             raise QueryError(401, "PGRST301", "JWT could not be verified") from None
+        if claims is None:  # only Storage is asked without a key
+            raise QueryError(401, "InvalidRequest", "headers must have required property 'authorization'")
         role = claims.get("role")
         if role not in _ROLES:
             raise QueryError(401, "PGRST301", "the key names no role of the platform")

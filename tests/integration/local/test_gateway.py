@@ -368,6 +368,17 @@ def test_a_token_that_storage_cannot_read_sees_no_bucket(http, bucket):
     assert http.post(path, content=b"x", headers=headers).json()["code"] == "AccessDenied"
 
 
+def test_who_has_no_token_is_told_nothing_by_storage(http, bucket):
+    http.post(f"/storage/v1/object/{bucket}/x", content=b"private").raise_for_status()
+    for method, path, code in (
+        ("GET", f"object/{bucket}/x", "NoSuchBucket"),
+        ("POST", f"object/{bucket}/y", "InvalidRequest"),
+        ("GET", "bucket", "InvalidRequest"),
+    ):
+        answer = httpx.request(method, str(http.base_url.join(f"/storage/v1/{path}")))
+        assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "a/../../b", "%2e%2e/b", "a/%00b", "a" * 1_100])
 def test_a_name_never_leaves_the_bucket(http, bucket, name):
     answer = httpx.request(
