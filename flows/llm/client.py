@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import anthropic
-from anthropic.types import Message
+from anthropic.types import Message, Usage
 from anthropic.types.messages import MessageBatchIndividualResponse
 
 from flows import models
@@ -115,7 +115,13 @@ class Claude:
         call = Call(step, model, _expected(model, prompt_tokens, thinking))
 
         async def send() -> Message:
-            message = await streaming.answer(self._sdk, parameters, call.headers)
+            begun: list[Usage] = []
+            try:
+                message = await streaming.answer(self._sdk, parameters, call.headers, begun.append)
+            except BaseException:
+                for usage in begun:  # what breaks off is paid for, too
+                    self.usage.record(step, model, usage, self._share_of_price, calls=0)
+                raise
             call.usage = message.usage
             return message
 

@@ -9,32 +9,36 @@ from typing import Any
 import anthropic
 import httpx2
 from anthropic.lib.streaming import AsyncMessageStream
-from anthropic.types import Message
+from anthropic.types import Message, Usage
 
 from flows.llm.connection import Sdk, credentials_problem
 
 OnHeaders = Callable[[Mapping[str, str]], None]
+OnBegun = Callable[[Usage], None]
 
 
-async def answer(sdk: Sdk, parameters: dict[str, Any], on_headers: OnHeaders) -> Message:
-    """The whole message; `on_headers` is told of the answer's headers before it is there.
+async def answer(sdk: Sdk, parameters: dict[str, Any], on_headers: OnHeaders, on_begun: OnBegun) -> Message:
+    """The whole message; before it is there, `on_headers` and `on_begun` are told of its headers and its first usage.
 
     Raises anthropic.APIError, also for what breaks off in the middle, and ModelRefusedAccess when there are no
     credentials to sign the request with.
     """
     try:
-        return await _answer(sdk, parameters, on_headers)
+        return await _answer(sdk, parameters, on_headers, on_begun)
     except Exception as error:
         raise credentials_problem(sdk, error) from None
 
 
-async def _answer(sdk: Sdk, parameters: dict[str, Any], on_headers: OnHeaders) -> Message:
+async def _answer(sdk: Sdk, parameters: dict[str, Any], on_headers: OnHeaders, on_begun: OnBegun) -> Message:
     async with sdk.messages.stream(**parameters) as stream:
         on_headers(stream.response.headers)
         try:
             if not stream.response.headers.get("content-type", "").startswith("text/event-stream"):
                 raise _broken(stream, "it is no event stream")
-            message: Message = await stream.get_final_message()
+            async for event in stream:
+                if event.type == "message_start":
+                    on_begun(event.message.usage)
+            message: Message = stream.current_message_snapshot
         except httpx2.TimeoutException:
             raise anthropic.APITimeoutError(stream.response.request) from None
         except (httpx2.HTTPError, ValueError, AssertionError):

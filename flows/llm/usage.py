@@ -18,6 +18,7 @@ class Usage:
     retries: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    thinking_tokens: int = 0  # of those
     cache_write_tokens: int = 0
     cache_read_tokens: int = 0
     cost_usd: float | None = 0.0
@@ -27,6 +28,7 @@ class Usage:
         self.retries += other.retries
         self.input_tokens += other.input_tokens
         self.output_tokens += other.output_tokens
+        self.thinking_tokens += other.thinking_tokens
         self.cache_write_tokens += other.cache_write_tokens
         self.cache_read_tokens += other.cache_read_tokens
         known = self.cost_usd is not None and other.cost_usd is not None
@@ -42,6 +44,7 @@ class Usage:
             "retries": self.retries,
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
+            "thinking_tokens": self.thinking_tokens,
             "cache_read_tokens": self.cache_read_tokens,
             "cost": self.dollars(),
         }
@@ -54,7 +57,9 @@ class RunUsage:
     entries: dict[tuple[Step, str], Usage] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def record(self, step: Step, model: str, usage: ReportedUsage, share_of_price: float = 1) -> None:
+    def record(
+        self, step: Step, model: str, usage: ReportedUsage, share_of_price: float = 1, *, calls: int = 1
+    ) -> None:
         """Adds a call that was answered. `share_of_price`: of the list price, where a discount holds."""
         write, read = usage.cache_creation_input_tokens or 0, usage.cache_read_input_tokens or 0
         dollars = models.cost(
@@ -64,7 +69,8 @@ class RunUsage:
             step,
             model,
             Usage(
-                calls=1,
+                calls=calls,
+                thinking_tokens=usage.output_tokens_details.thinking_tokens if usage.output_tokens_details else 0,
                 input_tokens=usage.input_tokens,
                 output_tokens=usage.output_tokens,
                 cache_write_tokens=write,

@@ -135,6 +135,20 @@ def test_an_error_within_the_stream_is_the_error_that_it_says(model, status, say
     assert {failures for _, _, failures in model.retries} == ({0} if status == 529 else {1, 2})
 
 
+def test_what_breaks_off_in_the_stream_is_paid_for_as_far_as_it_got(model):
+    async def call():
+        async with model.connected() as client:
+            await ask(client)
+            once = client.usage.total().input_tokens
+            await model.behave({"kind": "error_event", "status": 500, "times": 2})
+            await ask(client)
+            return once, client.usage.total()
+
+    once, used = asyncio.run(call())
+    assert used.calls == 2
+    assert used.input_tokens == pytest.approx(once * 4, abs=4)  # the tags of each prompt are others
+
+
 def test_a_content_filter_within_the_stream_is_a_refusal(model):
     message = "Output blocked by content filtering policy"
     with pytest.raises(Refused):

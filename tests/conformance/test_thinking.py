@@ -44,6 +44,7 @@ def test_extraction_pays_for_no_thinking_and_the_documents_do(model):
     extracting, _ = ask(model, Step.EXTRACT_FACTS, times=10)
     writing, _ = ask(model, Step.GENERATE_MEMORY, times=10)
     assert extracting.output_tokens * 3 < writing.output_tokens
+    assert extracting.thinking_tokens == 0 < writing.thinking_tokens < writing.output_tokens
 
 
 def test_how_much_a_step_thinks_is_a_setting(model, monkeypatch):
