@@ -14,6 +14,7 @@ gives Conversations, whose messages are decoded when they are gone through. May 
 
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -50,8 +51,8 @@ def read(path: Path, limits: Limits = _LIMITS) -> Iterator[Conversation | Skippe
     found = skipped = 0
     seen: set[int] = set()
     try:
-        for element in _elements(path, limits):
-            item = element if isinstance(element, Skipped) else _new(element, seen)
+        for element, account in _elements(path, limits):
+            item = element if isinstance(element, Skipped) else _of(_new(element, seen), account)
             if isinstance(item, Skipped):
                 skipped += 1
             else:
@@ -65,13 +66,23 @@ def read(path: Path, limits: Limits = _LIMITS) -> Iterator[Conversation | Skippe
         yield DAMAGED
 
 
-def _elements(path: Path, limits: Limits) -> Iterator[bytes | Skipped]:
+def _elements(path: Path, limits: Limits) -> Iterator[tuple[bytes | Skipped, str | None]]:
+    """Each element, and the account that its zip names."""
     if zipfile.is_zipfile(path):
         for member in archive.json_files(path, limits):
-            yield from elements.read(member, limits.conversation_bytes)
+            for element in elements.read(member, limits.conversation_bytes):
+                yield element, member.account
     else:
         with path.open("rb") as file:
-            yield from elements.read(file, limits.conversation_bytes)
+            for element in elements.read(file, limits.conversation_bytes):
+                yield element, None
+
+
+def _of(item: Conversation | Skipped, account: str | None) -> Conversation | Skipped:
+    """The conversation with its account, unless it names one itself."""
+    if account is None or isinstance(item, Skipped) or item.provider == "app" or item.account is not None:
+        return item
+    return replace(item, account=account)
 
 
 def _new(element: bytes, seen: set[int]) -> Conversation | Skipped:

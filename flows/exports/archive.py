@@ -3,6 +3,9 @@
 What is read are `conversations.json` or its numbered shards, in whatever folder, and those of zips in the zip (Claude
 splits large exports). A zip without any is searched for other JSON. Bytes are counted as they are decompressed, because
 headers may lie about them. Source of the shards: daugaard47/ChatGPT_Conversations_To_Markdown #23, April 2026.
+
+Whose they are, a zip says in ChatGPT's `user.json` (`{id, email, …}`) or Claude's `users.json` (`[{uuid, …}]`); of
+these only the id is read. Sources: those of `chatgpt` and `claude`.
 """
 
 import errno
@@ -17,7 +20,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+import msgspec
 
 from flows.errors import ExportError
 
@@ -29,6 +34,9 @@ _ACCOUNT = re.compile(
     r"(?:^|[/\\])(?:users?|projects|memories|message_feedback|shared_conversations|export_manifest)\.json$"
 )
 
+_USER = re.compile(r"(?:^|[/\\])users?\.json$")
+
+_USER_BYTES = 1_000_000  # of a file that says whose the export is
 _MAX_DEPTH = 2  # of zips in zips
 _MAX_NESTED = 20
 _MAX_MEMBERS = 100_000
@@ -85,12 +93,23 @@ class _Budget:
             )
 
 
-class _Counted:
-    """A file of a zip whose bytes are counted while they are read."""
+class _User(msgspec.Struct):
+    """Of an account, nothing but its id."""
 
-    def __init__(self, file: IO[bytes], compressed: int, budget: _Budget):
+    id: Any = None
+    uuid: Any = None
+
+
+_users = msgspec.json.Decoder(_User | list[_User])
+
+
+class _Counted:
+    """A file of a zip whose bytes are counted while they are read. `account`: whose it is, if the zip says so."""
+
+    def __init__(self, file: IO[bytes], compressed: int, budget: _Budget, account: str | None = None):
         self._file, self._compressed, self._budget = file, compressed, budget
         self._total = 0
+        self.account = account
 
     def read(self, size: int = -1, /) -> bytes:
         with _damage_told():
@@ -116,23 +135,39 @@ def json_files(path: Path, limits: Limits) -> Iterator[_Counted]:
         )
 
 
-def _json_files(path: Path, budget: _Budget, depth: int) -> Iterator[_Counted]:
+def _json_files(path: Path, budget: _Budget, depth: int, account: str | None = None) -> Iterator[_Counted]:
     with _damage_told():
         _check_member_count(path)
         opened = zipfile.ZipFile(path)
     with opened as archive:
         # Of entries with the same name the last counts, as for unzip.
         members = [member for member in archive.NameToInfo.values() if not _JUNK.search(member.filename)]
+        account = _account(archive, members, budget) or account
         for member in _with_conversations(members):
             with _opened(archive, member) as file:
-                yield _Counted(file, member.compress_size, budget)
+                yield _Counted(file, member.compress_size, budget, account)
         if depth <= _MAX_DEPTH:
             for member in members:
                 if _ZIP.search(member.filename) and budget.nested < _MAX_NESTED:
                     budget.nested += 1
                     with _extracted(archive, member, path.parent, budget) as nested:
                         if zipfile.is_zipfile(nested):
-                            yield from _json_files(nested, budget, depth + 1)
+                            yield from _json_files(nested, budget, depth + 1, account)
+
+
+def _account(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], budget: _Budget) -> str | None:
+    """The id of the only account that the zip names."""
+    found: set[str] = set()
+    for member in members:
+        if _USER.search(member.filename) and member.file_size <= _USER_BYTES and not member.flag_bits & 0x1:
+            try:
+                with _opened(archive, member) as file:
+                    users = _users.decode(_Counted(file, member.compress_size, budget).read(_USER_BYTES + 1))
+            except (Damaged, msgspec.DecodeError, UnicodeDecodeError):
+                continue  # conversations count, whoever's they are
+            listed = users if isinstance(users, list) else [users]
+            found |= {name for user in listed if isinstance(name := user.id or user.uuid, str) and name}
+    return found.pop() if len(found) == 1 else None
 
 
 def _with_conversations(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:

@@ -21,6 +21,8 @@ into memory:
 | hidden (`is_visually_hidden_from_conversation`, weight 0) | no |
 | system, tool | no |
 
+The account is `id` in `user.json` beside the conversations (`archive`); a bare `conversations.json` does not tell it.
+
 Not verified against exports of our own: how canvas documents that the person edited are held.
 """
 
@@ -131,6 +133,7 @@ def conversation(raw: bytes) -> Conversation | Skipped | None:
         created_at=timestamps.parse(entry.create_time),
         updated_at=timestamps.parse(entry.update_time),
         messages=messages,
+        provider="chatgpt",
     )
 
 

@@ -2,8 +2,8 @@
 
 There is no official schema; this follows what exports of 2024 to 2026 hold, as their parsers describe it (polylogue,
 docs/providers/claude-ai.md; claude_chat_browser). `conversations.json` is an array of `{uuid, name, created_at,
-updated_at, chat_messages: [{uuid, sender: human | assistant, text, content: [{type, text, …}], created_at, attachments:
-[{file_name, extracted_content}], files, parent_message_uuid?}]}`. What goes into memory:
+updated_at, account: {uuid}, chat_messages: [{uuid, sender: human | assistant, text, content: [{type, text, …}],
+created_at, attachments: [{file_name, extracted_content}], files, parent_message_uuid?}]}`. What goes into memory:
 
 | | taken |
 |---|---|
@@ -13,8 +13,8 @@ updated_at, chat_messages: [{uuid, sender: human | assistant, text, content: [{t
 | files (images and other uploads) | no: the export holds only their names |
 | edited prompts and retried answers | no: when all messages name their parent, the branch of the newest one counts |
 
-`users.json` is the account; `memories.json` and `projects.json` hold Claude's own notes and reference documents, not
-conversations, and are left out.
+`users.json` is the account, for conversations that do not name theirs (`archive`); `memories.json` and `projects.json`
+hold Claude's own notes and reference documents, not conversations, and are left out.
 """
 
 from typing import Any
@@ -34,6 +34,7 @@ class _Conversation(msgspec.Struct, gc=False):
     name: Any = None
     created_at: Any = None
     updated_at: Any = None
+    account: Any = None
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -66,12 +67,15 @@ def conversation(raw: bytes) -> Conversation | Skipped | None:
     if entry is None or entry.chat_messages is None:
         return Skipped("messages is no list") if entry is None else None
     messages = Decoded(_active_branch(entry.chat_messages), _taken)
+    account = entry.account.get("uuid") if isinstance(entry.account, dict) else None
     return Conversation(
         id=entry.uuid if isinstance(entry.uuid, str) else derived_id(entry.created_at, messages),
         title=entry.name if isinstance(entry.name, str) else "",
         created_at=timestamps.parse(entry.created_at),
         updated_at=timestamps.parse(entry.updated_at),
         messages=messages,
+        provider="claude",
+        account=account if isinstance(account, str) and account else None,
     )
 
 

@@ -44,6 +44,18 @@ class Conversation:
     created_at: datetime | None  # UTC
     updated_at: datetime | None  # UTC
     messages: Iterable[Message]  # maybe none; oldest first, only the active branch; can be gone through repeatedly
+    provider: str = "app"  # chatgpt, claude; app: the list that the web app stores, which does not tell
+    account: str | None = None  # the id of the account with the provider; None: the export does not tell
+
+    @property
+    def source(self) -> str:
+        """Whose history it is part of, `claude` or `claude:0123456789abcdef`: without anything that names the person.
+
+        What an export calls an id may be an e-mail address, so it is hashed.
+        """
+        if self.account is None:
+            return self.provider
+        return f"{self.provider}:{hashlib.sha256(f'{self.provider} {self.account}'.encode()).hexdigest()[:16]}"
 
 
 def derived_id(created: object, messages: Iterable[Message]) -> str:
