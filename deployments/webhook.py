@@ -3,7 +3,7 @@
     python -m deployments.webhook --host 0.0.0.0 --port 8000        (or any ASGI server with deployments.webhook:app)
 
     POST /process-full-v2   Authorization: Bearer $WEBHOOK_KEY
-                            {"user_id", "storage_path", "conversation_count"?, "file_type"?}
+                            {"user_id", "storage_path", "conversation_count"?, "file_type"?, "replace"?}
                             202 {"flow_run_id"}
     POST /retry-full-pass   Authorization: as above; {"user_id"}
                             202 {"flow_run_id"} when the user's row says failed, else 409 {"error", "status"}

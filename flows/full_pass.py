@@ -15,6 +15,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flows import report
 from flows.chunks import saving, writing
+from flows.chunks.saving import Saved
 from flows.extraction import extract
 from flows.extraction.extract import Extracted
 from flows.llm.client import open_model
@@ -51,10 +52,12 @@ async def chunk_conversations(user_id: UUID, export: Path, expected: int | None)
 
 
 @task(cache_policy=NO_CACHE)
-async def save_chunks(user_id: UUID, chunks_file: Path) -> None:
-    """Step 3: the user's rows of conversation_chunks are the chunks of this export."""
+async def save_chunks(user_id: UUID, chunks_file: Path, replace: bool = False) -> Saved:
+    """Step 3: the user's rows of conversation_chunks are the chunks of this export, beside those of other sources."""
     async with step(Step.SAVE_CHUNKS, user_id) as figures:
-        figures.add(asdict(await saving.save(current_store().chunks, user_id, run_id(), chunks_file)))
+        saved = await saving.save(current_store().chunks, user_id, run_id(), chunks_file, replace)
+        figures.add(saved.figures())
+        return saved
 
 
 @task(tags=[EXTRACTING_TAG], cache_policy=NO_CACHE)
@@ -102,11 +105,11 @@ async def save_memory(user_id: UUID, memory_file: Path) -> None:
 
 
 @task(cache_policy=NO_CACHE)
-async def v2_regeneration(user_id: UUID, chunks_file: Path, memory_file: Path) -> None:
+async def v2_regeneration(user_id: UUID, memory_file: Path) -> None:
     """Step 9: the five profile sections. An enhancement: when it fails, the old sections stay and the run completes."""
     # Submitted tasks run in a thread with an event loop of its own, which needs clients of its own.
     async with open_store() as store, open_model(), step(Step.V2_REGENERATION, user_id):
-        profile = await sections.regenerate(user_id, chunks_file, memory_file.read_text(encoding="utf-8"))
+        profile = await sections.regenerate(user_id, memory_file.read_text(encoding="utf-8"))
         await store.profiles.save_sections(user_id, run_id(), profile.columns(), profile.text())
 
 
@@ -124,23 +127,26 @@ async def full_pass(
     storage_path: str,
     file_type: Literal["zip", "json"] | None = None,
     conversation_count: int | None = None,
+    replace: bool = False,
 ) -> dict[str, Any]:
     """Reads a person's whole export and writes chunks, MEMORY and the profile sections.
 
     storage_path: the export's place in Storage, `imports/<user_id>/<file>`. file_type and conversation_count are what
-    the uploader believes; the bytes decide, and a different count is only reported.
-    Returns `{coverage, calls, input_tokens, output_tokens, cost_usd, sections}`: coverage says how many chunks have
-    been answered, refused and failed, the rest what this run used.
+    the uploader believes; the bytes decide, and a different count is only reported. replace: what an earlier import of
+    the same source brought and this export lacks is removed, however much it is, with what was learned from it.
+    Returns `{coverage, calls, input_tokens, output_tokens, cost_usd, sections, kept}`: coverage says how many chunks
+    have been answered, refused and failed, kept how many conversations the export lacks that stay, by source; the rest
+    what this run used.
     """
     async with run_context(user_id) as folder:
         export = await download_conversations(user_id, storage_path, folder)
         chunks_file = await chunk_conversations(user_id, export, conversation_count)
-        await save_chunks(user_id, chunks_file)
+        saved = await save_chunks(user_id, chunks_file, replace)
         extracted = await extract_facts(user_id, chunks_file)
         unique_facts = await consolidate_facts(user_id, extracted.facts_file)
         reduced_facts = await hierarchical_reduce(user_id, unique_facts)
         memory_file = await generate_memory(user_id, reduced_facts)
         await save_memory(user_id, memory_file)
-        regenerated = v2_regeneration.submit(user_id, chunks_file, memory_file)
+        regenerated = v2_regeneration.submit(user_id, memory_file)
         await asyncio.to_thread(regenerated.wait)  # resolving the future below would stop the event loop meanwhile
-        return await report.publish(user_id, extracted, allow_failure(regenerated))
+        return await report.publish(user_id, saved, extracted, allow_failure(regenerated))

@@ -49,12 +49,24 @@ class ChunkRecord(Struct):
     token_count: int
     created_at: str | None  # of its last message, ISO 8601, UTC
     is_recent: bool = False
+    import_source: str = "app"  # whose history: see Conversation.source in flows.exports.conversations
 
 
 class SpooledChunk(ChunkRecord, kw_only=True):
-    """A chunk as it lies in the run's folder: its row, and who speaks where."""
+    """A chunk with who speaks where: its whole row, and how it lies in the run's folder."""
 
     turns: list[int]  # at which characters of `content` a speaker's label begins; at least one
+
+
+class StoredChunk(Struct):
+    """What a row of conversation_chunks says beside its text; only the columns that were asked for are set."""
+
+    chunk_key: str
+    conversation_id: str | None = None
+    import_source: str | None = None  # None: of an import from before sources were kept
+    created_at: str | None = None
+    token_count: int | None = None
+    turns: list[int] | None = None  # None: written before they were kept
 
 
 class StoredFact(Struct):

@@ -1,6 +1,7 @@
 """What a run reports of itself in the Prefect UI: artifacts with figures, never with text of the user."""
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -8,13 +9,14 @@ from prefect import task
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
+from flows.chunks.saving import Saved
 from flows.extraction.extract import Extracted
 from flows.llm.client import current_model
 from flows.llm.usage import Usage
 
 
 @task(cache_policy=NO_CACHE)
-async def publish(user_id: UUID, extracted: Extracted, v2: Any) -> dict[str, Any]:
+async def publish(user_id: UUID, saved: Saved, extracted: Extracted, v2: Any) -> dict[str, Any]:
     """Writes the artifact `full-pass-report` and returns its figures. `v2`: v2_regeneration's exception, if any."""
     usage = current_model().usage
     total = usage.total()
@@ -29,6 +31,7 @@ async def publish(user_id: UUID, extracted: Extracted, v2: Any) -> dict[str, Any
                 "",
                 "Chunks: " + ", ".join(f"{value} {name}" for name, value in extracted.figures().items()),
                 "",
+                *_kept(saved),
                 "| step | model | calls | retries | input tokens | of them cached | output tokens | cost |",
                 "|---|---|---:|---:|---:|---:|---:|---:|",
                 *rows,
@@ -43,6 +46,7 @@ async def publish(user_id: UUID, extracted: Extracted, v2: Any) -> dict[str, Any
         "output_tokens": total.output_tokens,
         "cost_usd": total.cost_usd,
         "sections": sections,
+        "kept": saved.kept,
     }
 
 
@@ -55,6 +59,15 @@ async def publish_skipped(user_id: UUID, skipped: Counter[str]) -> None:
             description=f"Full pass of user {user_id}",
             markdown="\n".join(["| entries of the export left out because | |", "|---|---:|", *rows]),
         )
+
+
+def _kept(saved: Saved) -> Iterator[str]:
+    for source, count in saved.kept.items():
+        yield (
+            f"Kept: {count} conversations of `{source}` that this export lacks, more than a fifth of all that are "
+            'stored of it. If they are to go, deliver the export again with `"replace": true`.'
+        )
+        yield ""
 
 
 def _row(step: str, model: str, usage: Usage) -> str:

@@ -1,4 +1,7 @@
-"""The scheduled flow that sets rows right and starts the next attempt of users whose full pass has failed."""
+"""The scheduled flow that sets rows right and starts the next attempt of users whose full pass has failed.
+
+It also deletes what models answered about chunks that have been gone for long.
+"""
 
 from datetime import timedelta
 from uuid import UUID
@@ -11,7 +14,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelled
 
 from flows.runs import flow_runs, reconciliation
-from flows.settings import StoreSettings
+from flows.settings import PassSettings, StoreSettings
 from flows.steps import run_id
 from flows.store.client import current_store, open_store
 
@@ -81,4 +84,6 @@ async def retry_failed(deployment: str = "full-pass/full-pass", most_starts: int
     async with open_store():
         corrected = await reconcile(deployment_id)
         started = await start_due(deployment, deployment_id, most_starts) if most_starts else 0
+        if most_starts:  # the slower of its schedules
+            await current_store().answers.forget(timedelta(days=PassSettings().answer_retention_days))
     return {"corrected": corrected, "started": started}

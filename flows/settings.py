@@ -197,6 +197,8 @@ class PassSettings(Environment):
     extraction_max_failed_percent: float = Field(default=2, ge=0, le=100)
     #: How often a message batch is asked whether it has ended.
     extraction_batch_poll_seconds: float = Field(default=60, gt=0)
+    #: How long answers about chunks that are gone are kept; until then, what comes back costs nothing.
+    answer_retention_days: float = Field(default=90, ge=0)
     #: Tokens of facts above which step 6 shortens them.
     facts_token_limit: int = Field(default=200_000, ge=1_000)
     #: Attempts of a user until only a person can start the next one.

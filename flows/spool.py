@@ -87,6 +87,12 @@ def write(path: Path, records: Iterable[msgspec.Struct]) -> int:
     return count
 
 
+def append(path: Path, records: Iterable[msgspec.Struct]) -> None:
+    """Adds records to a file that is whole."""
+    with path.open("ab") as file:
+        file.writelines(msgspec.json.encode(record) + b"\n" for record in records)
+
+
 def read(path: Path, record_type: type[Record]) -> Iterator[Record]:
     """The records of a file."""
     decoder = msgspec.json.Decoder(record_type)

@@ -68,7 +68,7 @@ def _records(export: Path, limits: Limits, found: Chunked) -> Iterator[SpooledCh
         messages = 0
         for chunk in cutting.cut(conversation):
             messages = chunk.spans[-1].message + 1
-            yield record(chunk)
+            yield record(chunk, conversation.source)
         if messages:
             found.conversations += 1
             found.messages += messages
@@ -76,8 +76,8 @@ def _records(export: Path, limits: Limits, found: Chunked) -> Iterator[SpooledCh
             found.skipped["no messages"] += 1
 
 
-def record(chunk: cutting.Chunk) -> SpooledChunk:
-    """The chunk as it lies in the spool; the database takes all but its turns."""
+def record(chunk: cutting.Chunk, source: str) -> SpooledChunk:
+    """The chunk as it lies in the spool."""
     return SpooledChunk(
         chunk_key=chunk.key,
         conversation_id=chunk.conversation_id,
@@ -90,4 +90,5 @@ def record(chunk: cutting.Chunk) -> SpooledChunk:
         turns=chunk.turns,
         token_count=chunk.token_count,
         created_at=chunk.at.isoformat() if chunk.at else None,
+        import_source=source,
     )

@@ -7,11 +7,13 @@ the next one begins: whatever happens to the run, only calls that were under way
 
 import time
 from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from uuid import UUID
 
+import msgspec
 from prefect import get_client, task
 from prefect.cache_policies import NO_CACHE
 
@@ -22,21 +24,27 @@ from flows.extraction.pending import PendingChunks
 from flows.extraction.question import PROMPT_VERSION
 from flows.extraction.slot_sharing import Slot, SlotSharing
 from flows.llm.client import current_model
-from flows.records import ChunkRecord, FoundFact, RunFile, Step
+from flows.records import ChunkOutcome, FoundFact, RunFile, Step, StoredChunk
 from flows.runs.tag_slots import SLOT_TAG
 from flows.settings import ModelSettings, PassSettings
 from flows.steps import StepFigures, run_id
 from flows.store.client import current_store
 
+_OLDER_AT_ONCE = 200
+
+Write = Callable[[msgspec.Struct], None]
+
 
 @dataclass
 class Extracted:
-    """What step 4 has: a file of FoundFact records, and how many chunks it covers."""
+    """What step 4 has: a file of FoundFact records, and how many chunks of all the user's it covers."""
 
     facts_file: Path
-    chunks: int
+    chunks: int = 0
     answered: int = 0
     refused: int = 0
+    #: Chunks of earlier imports about which nobody can be asked, and that no earlier answer is about either.
+    unasked: int = 0
     errors: Counter[str] = field(default_factory=Counter)  # type → chunks that have no answer because of it
 
     @property
@@ -50,7 +58,15 @@ class Extracted:
             "refused": self.refused,
             "failed": self.failed,
             "coverage": f"{self.answered / max(self.chunks, 1):.2%}",
+            **({"unasked": self.unasked} if self.unasked else {}),
         }
+
+    def count(self, answer: ChunkOutcome) -> None:
+        self.chunks += 1
+        self.answered += answer.outcome == "facts"
+        self.refused += answer.outcome == "refused"
+        if answer.outcome == "failed":
+            self.errors[(answer.error or "").partition(":")[0]] += 1
 
     def require_coverage(self) -> None:
         """Raises IncompleteExtraction when too many chunks are without an answer."""
@@ -116,21 +132,48 @@ async def extract_batch(number: int, pending: PendingChunks, slot: Slot) -> int:
 
 
 async def _collected(user_id: UUID, model: str, chunks_file: Path) -> Extracted:
-    """The stored facts of the chunks of this export, in a file."""
-    days = {
-        bytes.fromhex(chunk.chunk_key): (chunk.created_at or "")[:10] for chunk in spool.read(chunks_file, ChunkRecord)
-    }
-    extracted = Extracted(chunks_file.with_name(RunFile.FOUND_FACTS), chunks=len(days))
+    """The stored facts of all the user's chunks, of whatever import, in a file."""
+    extracted = Extracted(chunks_file.with_name(RunFile.FOUND_FACTS))
+    older: list[StoredChunk] = []
     with spool.writing(extracted.facts_file) as write:
-        known = current_store().answers.of_chunks(user_id, PROMPT_VERSION, model, "chunk_key,outcome,facts,error")
-        async for chunk in known:
-            day = days.get(bytes.fromhex(chunk.chunk_key))
-            if day is None:  # of an earlier export
-                continue
-            extracted.answered += chunk.outcome == "facts"
-            extracted.refused += chunk.outcome == "refused"
-            if chunk.outcome == "failed":
-                extracted.errors[(chunk.error or "").partition(":")[0]] += 1
-            for fact in chunk.facts:
-                write(FoundFact(fact.kind, fact.text, fact.date, day or None, chunk.chunk_key))
+        async for chunk, answer in _with_answers(user_id, model):
+            if answer is not None:
+                extracted.count(answer)
+                _write_facts(write, chunk, answer)
+            elif chunk.turns is None:
+                older.append(chunk)
+            else:
+                extracted.chunks += 1  # without an answer
+            if len(older) == _OLDER_AT_ONCE:
+                await _collect_older(user_id, older, extracted, write)
+                older = []
+        await _collect_older(user_id, older, extracted, write)
     return extracted
+
+
+async def _with_answers(user_id: UUID, model: str) -> AsyncIterator[tuple[StoredChunk, ChunkOutcome | None]]:
+    """Each of the user's chunks and its answer. Both are read in the order of the keys, so that neither is held."""
+    answers = current_store().answers.of_chunks(user_id, PROMPT_VERSION, model, "chunk_key,outcome,facts,error")
+    answer = await anext(answers, None)
+    async for chunk in current_store().chunks.stored(user_id, "chunk_key,created_at,turns"):
+        while answer is not None and answer.chunk_key < chunk.chunk_key:  # of a chunk that has gone
+            answer = await anext(answers, None)
+        yield chunk, answer if answer is not None and answer.chunk_key == chunk.chunk_key else None
+
+
+async def _collect_older(user_id: UUID, chunks: list[StoredChunk], extracted: Extracted, write: Write) -> None:
+    """The last facts of chunks that cannot be asked about, until their conversation is imported again."""
+    answers = await current_store().answers.older(user_id, [chunk.chunk_key for chunk in chunks]) if chunks else []
+    found = {answer.chunk_key: answer for answer in answers}
+    for chunk in chunks:
+        if answer := found.get(chunk.chunk_key):
+            extracted.count(answer)
+            _write_facts(write, chunk, answer)
+        else:
+            extracted.unasked += 1
+
+
+def _write_facts(write: Write, chunk: StoredChunk, answer: ChunkOutcome) -> None:
+    day = (chunk.created_at or "")[:10] or None
+    for fact in answer.facts:
+        write(FoundFact(fact.kind, fact.text, fact.date, day, chunk.chunk_key))

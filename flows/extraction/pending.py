@@ -1,19 +1,24 @@
-"""The chunks that have no answer yet: what is left to ask in step 4, and where the answers go."""
+"""The chunks that have no answer yet: what is left to ask in step 4, and where the answers go.
+
+They are those of the export, and those that earlier imports of other sources left without an answer, or with one by
+another prompt or model.
+"""
 
 from collections.abc import Container, Iterator
 from pathlib import Path
 from uuid import UUID
 
-from flows import models
+from flows import models, spool
 from flows.extraction import packing, question
 from flows.extraction.packing import Pack
 from flows.extraction.question import PROMPT_VERSION
 from flows.llm.client import current_model
-from flows.records import ChunkOutcome, Step
+from flows.records import ChunkOutcome, ChunkRecord, Step
 from flows.settings import ModelSettings, PassSettings
 from flows.steps import Progress, run_id
 from flows.store.client import current_store
 
+_CHUNKS_PER_REQUEST = 50  # about 500 kB
 _EXPECTED_REPLY = 0.1  # tokens of a reply for each of its prompt; the sample's is less
 
 
@@ -24,6 +29,7 @@ class PendingChunks:
     async def of(cls, user_id: UUID, chunks_file: Path, model: str) -> "PendingChunks":
         known = current_store().answers.of_chunks(user_id, PROMPT_VERSION, model, "chunk_key,outcome")
         answered = {bytes.fromhex(chunk.chunk_key) async for chunk in known if chunk.outcome != "failed"}
+        await _add_others(user_id, chunks_file, answered)
         return cls(user_id, chunks_file, model, answered)
 
     def __init__(self, user_id: UUID, chunks_file: Path, model: str, answered: set[bytes]):
@@ -78,3 +84,13 @@ class PendingChunks:
     async def save_cost(self) -> None:
         """Writes down what the run has cost so far: a kill loses only the last seconds of it."""
         await current_store().passes.save_cost(self.user_id, run_id(), current_model().usage.as_json())
+
+
+async def _add_others(user_id: UUID, chunks_file: Path, answered: Container[bytes]) -> None:
+    """Adds to the file the user's chunks of other imports that are not answered."""
+    here = {bytes.fromhex(chunk.chunk_key) for chunk in spool.read(chunks_file, ChunkRecord)}
+    table = current_store().chunks
+    keys = [key async for text in table.keys(user_id) if (key := bytes.fromhex(text)) not in here]
+    missing = [key.hex() for key in keys if key not in answered]
+    for start in range(0, len(missing), _CHUNKS_PER_REQUEST):
+        spool.append(chunks_file, await table.whole(user_id, missing[start : start + _CHUNKS_PER_REQUEST]))

@@ -1,23 +1,26 @@
 """Step 9: the five profile sections, written from MEMORY and the richest conversations."""
 
+import asyncio
 import heapq
 import json
 from collections import Counter
-from pathlib import Path
 from uuid import UUID
 
 from pydantic import BaseModel
 
-from flows import models, spool
+from flows import models
 from flows.chunks import turns
 from flows.chunks.turns import MARKS, TAG_TOKENS, Part
 from flows.errors import CutOff, PromptTooLong
 from flows.llm import reply_cache, tokens
-from flows.records import ChunkRecord, SpooledChunk, Step
+from flows.records import SpooledChunk, Step
 from flows.settings import ModelSettings
+from flows.store.client import current_store
 
 RICHEST = 200  # conversations
 _PROMPT_TOKENS = 80_000  # of conversations, at most; fewer where the prompt would come to cost as a long one
+_CONVERSATIONS_AT_ONCE = 20  # that are read
+_LEAST_FRESH_TOKENS = 1_000  # of a chunk that others follow, beside what it shares with the one before
 _FEWEST_TOKENS = 5_000  # of conversations; a reply to so few that is too long is no profile
 _REPLY_TOKENS = 8_000
 
@@ -100,12 +103,12 @@ class ProfileSections(BaseModel):
         return "\n\n".join(parts) + "\n"
 
 
-async def regenerate(user_id: UUID, chunks_file: Path, memory_md: str) -> ProfileSections:
-    """The sections from MEMORY and the conversations with the most text."""
+async def regenerate(user_id: UUID, memory_md: str) -> ProfileSections:
+    """The sections from MEMORY and the conversations with the most text, of all the user's imports."""
     room = _room(memory_md)
     while True:
         try:
-            return await _written(user_id, memory_md, _excerpts(chunks_file, room))
+            return await _written(user_id, memory_md, await _excerpts(user_id, room))
         except (CutOff, PromptTooLong):
             room //= 2
             if room < _FEWEST_TOKENS:
@@ -132,22 +135,28 @@ def _room(memory_md: str) -> int:
     return max(min(_PROMPT_TOKENS, cheap - tokens.estimate(SYSTEM) - tokens.estimate(memory_md)), _FEWEST_TOKENS)
 
 
-def _excerpts(chunks_file: Path, room_tokens: int) -> list[Part]:
+async def _excerpts(user_id: UUID, room_tokens: int) -> list[Part]:
     """The beginnings of the richest conversations, each with an equal share of the prompt."""
     sizes: Counter[str] = Counter()
-    for chunk in spool.read(chunks_file, ChunkRecord):
-        sizes[chunk.conversation_id] += chunk.token_count
+    async for chunk in current_store().chunks.stored(user_id, "chunk_key,conversation_id,token_count,turns"):
+        if chunk.turns and chunk.conversation_id:  # who speaks in others is not known
+            sizes[chunk.conversation_id] += chunk.token_count or 0
     richest = heapq.nlargest(RICHEST, sizes, key=lambda identity: (sizes[identity], identity))
-    room = dict.fromkeys(richest, room_tokens // max(len(richest), 1))
+    room = room_tokens // max(len(richest), 1)
     excerpts: list[Part] = []
-    for chunk in spool.read(chunks_file, SpooledChunk):
-        left = room.get(chunk.conversation_id, 0)
-        if left <= 0:
-            continue
-        excerpt = _beginning(chunk, left)
-        room[chunk.conversation_id] = left - _tokens(excerpt)
-        excerpts += excerpt
+    for start in range(0, len(richest), _CONVERSATIONS_AT_ONCE):
+        some = (_excerpt(user_id, identity, room) for identity in richest[start : start + _CONVERSATIONS_AT_ONCE])
+        for excerpt in await asyncio.gather(*some):
+            excerpts += excerpt
     return excerpts
+
+
+async def _excerpt(user_id: UUID, conversation_id: str, room: int) -> list[Part]:
+    excerpt: list[Part] = []
+    for chunk in await current_store().chunks.beginning(user_id, conversation_id, room // _LEAST_FRESH_TOKENS + 1):
+        if (left := room - _tokens(excerpt)) > 0:
+            excerpt += _beginning(chunk, left)
+    return excerpt
 
 
 def _beginning(chunk: SpooledChunk, room: int) -> list[Part]:

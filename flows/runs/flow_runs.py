@@ -37,6 +37,7 @@ class PassRequest(BaseModel):
     storage_path: str = Field(min_length=1, max_length=1_024)
     conversation_count: int | None = Field(default=None, ge=0, le=10_000_000)
     file_type: Literal["zip", "json"] | None = None
+    replace: bool = False
 
     def digest(self) -> str:
         """What is asked for, as a tag of the runs that do it."""

@@ -1,6 +1,7 @@
 """What models have answered and has been paid for, and what is known about asking them."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +9,8 @@ import msgspec
 
 from flows.records import ChunkOutcome, PendingBatch
 from flows.store.requests import Query, Requests, pages
+
+_FORGOTTEN_AT_ONCE = 5_000
 
 
 class AnswerTable:
@@ -38,6 +41,19 @@ class AnswerTable:
         asked = {"user_id": str(user_id), "prompt_version": prompt_version, "model": model}
         async for row in pages(self._requests, Query("chunk_facts", columns, equal=asked, order="chunk_key")):
             yield msgspec.convert(row, ChunkOutcome)
+
+    async def older(self, user_id: UUID, keys: list[str]) -> list[ChunkOutcome]:
+        """The last facts of these chunks, whatever prompt and model they are by; none of chunks without any."""
+        arguments = {"p_user_id": str(user_id), "p_chunk_keys": keys}
+        return msgspec.convert(await self._requests.rpc("full_pass_older_facts", arguments), list[ChunkOutcome])
+
+    async def forget(self, unused_for: timedelta) -> int:
+        """Deletes answers that have been about no chunk for so long; returns how many."""
+        arguments = {"p_unused_for": f"{unused_for.total_seconds()} seconds", "p_limit": _FORGOTTEN_AT_ONCE}
+        forgotten = 0
+        while count := int(await self._requests.rpc("full_pass_forget_answers", arguments)):
+            forgotten += count
+        return forgotten
 
     # Message batches
 

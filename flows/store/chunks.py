@@ -1,12 +1,14 @@
 """The rows of conversation_chunks."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from uuid import UUID
 
 import msgspec
 
-from flows.records import ChunkRecord
-from flows.store.requests import Query, Requests, pages
+from flows.records import SpooledChunk, StoredChunk
+from flows.store.requests import Query, Requests, Row, pages
+
+_WHOLE = ",".join(SpooledChunk.__struct_fields__)
 
 
 class ChunkTable:
@@ -15,17 +17,55 @@ class ChunkTable:
 
     async def keys(self, user_id: UUID) -> AsyncIterator[str]:
         """The keys of the user's stored chunks, in order."""
-        asked = Query("conversation_chunks", "chunk_key", equal={"user_id": str(user_id)}, order="chunk_key")
-        async for row in pages(self._requests, asked):
+        async for row in self._rows(user_id, "chunk_key"):
             yield row["chunk_key"]
 
-    async def save(self, user_id: UUID, run_id: str, chunks: list[ChunkRecord]) -> int:
+    async def stored(self, user_id: UUID, columns: str) -> AsyncIterator[StoredChunk]:
+        """The named columns (chunk_key is one) of the user's stored chunks, in the order of the keys."""
+        async for row in self._rows(user_id, columns):
+            yield msgspec.convert(row, StoredChunk)
+
+    async def whole(self, user_id: UUID, keys: Sequence[str]) -> list[SpooledChunk]:
+        """The chunks of these keys, as they were cut; without rows older than `turns`. For a hundred keys at most."""
+        rows = self._rows(user_id, _WHOLE, {"chunk_key": keys})
+        return [msgspec.convert(row, SpooledChunk) async for row in rows if row["turns"]]
+
+    async def beginning(self, user_id: UUID, conversation_id: str, count: int) -> list[SpooledChunk]:
+        """The first chunks of a conversation, at most `count`; without rows older than `turns`."""
+        asked = {"user_id": str(user_id), "conversation_id": conversation_id}
+        query = Query("conversation_chunks", _WHOLE, equal=asked, order="position", limit=count)
+        rows = (await self._requests.select(query)).rows
+        return [msgspec.convert(row, SpooledChunk) for row in rows if row["turns"]]
+
+    def _rows(
+        self, user_id: UUID, columns: str, among: Mapping[str, Sequence[str]] | None = None
+    ) -> AsyncIterator[Row]:
+        equal = {"user_id": str(user_id)}
+        query = Query("conversation_chunks", columns, equal=equal, among=among or {}, order="chunk_key")
+        return pages(self._requests, query)
+
+    async def adopt(self, user_id: UUID, run_id: str, source: str, keys: list[str]) -> None:
+        """Says of chunks that they are of `source`."""
+        arguments = {"p_user_id": str(user_id), "p_run_id": run_id, "p_source": source, "p_chunk_keys": keys}
+        await self._requests.rpc("full_pass_adopt_chunks", arguments)
+
+    async def save(self, user_id: UUID, run_id: str, chunks: list[SpooledChunk]) -> int:
         """Inserts or updates chunks; returns how many rows were written."""
         rows = msgspec.to_builtins(chunks)
         arguments = {"p_user_id": str(user_id), "p_run_id": run_id, "p_chunks": rows}
         return int(await self._requests.rpc("full_pass_save_chunks", arguments))
 
     async def prune(self, user_id: UUID, run_id: str, keys: list[str]) -> int:
-        """Deletes the chunks named by `keys` and those without a key; returns how many."""
+        """Deletes the chunks named by `keys`; returns how many."""
         arguments = {"p_user_id": str(user_id), "p_run_id": run_id, "p_chunk_keys": keys}
         return int(await self._requests.rpc("full_pass_prune_chunks", arguments))
+
+    async def end_import(self, user_id: UUID, run_id: str, kept: Mapping[str, int], erase: bool) -> int:
+        """Writes down what the user has of each source, and which answers are about no chunk any more.
+
+        kept: for each source of the import, how many conversations the export lacks that stay. erase: answers about no
+        chunk are deleted at once. Returns how many rows without a key were deleted, because their conversation is there
+        with one now.
+        """
+        arguments = {"p_user_id": str(user_id), "p_run_id": run_id, "p_kept": kept, "p_erase": erase}
+        return int(await self._requests.rpc("full_pass_end_import", arguments))

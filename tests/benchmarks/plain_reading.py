@@ -46,7 +46,8 @@ def conversation(entry: dict[str, Any]) -> Conversation:
 
 def records(entries: list[dict[str, Any]]) -> Iterator[ChunkRecord]:
     for entry in entries:
-        yield from map(writing.record, cutting.cut(conversation(entry)))
+        for chunk in cutting.cut(conversation(entry)):
+            yield writing.record(chunk, "chatgpt")
 
 
 def main(export: Path) -> None:

@@ -74,11 +74,10 @@ def test_a_group_of_facts_whose_reply_is_cut_off_is_reduced_in_halves(model, sup
     assert len(list(spool.read(target, KnownFact))) > 50
 
 
-def test_a_profile_that_is_cut_off_is_written_from_fewer_conversations(model, supabase, tmp_path):
-    path = tmp_path / "chunks.jsonl"
+def test_a_profile_that_is_cut_off_is_written_from_fewer_conversations(model, supabase):
     content, begins = turns.joined("# T\n", [(Speaker.USER, "I like tea. " * 10_000)])
-    spool.write(path, [SpooledChunk("0" * 32, "c", "T", 0, 0, 0, 1, content, 30_000, None, turns=begins)])
+    supabase.store_chunks([SpooledChunk("0" * 32, "c", "T", 0, 0, 0, 1, content, 30_000, None, turns=begins)])
     memory_md = "# MEMORY\n\n- My name is Ana.\n"
-    profile, calls = run(model, lambda: sections.regenerate(USER, path, memory_md), cut_off("ProfileSections", 2))
+    profile, calls = run(model, lambda: sections.regenerate(USER, memory_md), cut_off("ProfileSections", 2))
     assert calls == 3
     assert json.loads(profile.columns()["user_md"])["name"] == "Ana"

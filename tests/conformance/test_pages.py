@@ -6,7 +6,7 @@ import pytest
 
 from flows import spool
 from flows.chunks import saving
-from flows.records import ChunkRecord, PendingBatch
+from flows.records import PendingBatch, SpooledChunk
 
 pytestmark = pytest.mark.xdist_group("project")
 
@@ -18,8 +18,8 @@ def with_chunks(project, count):
     user_id = project.new_user()
     project.db.run("select full_pass_claim($1, 'run', '{}', null)", user_id, role="service_role")
     project.db.run(
-        "insert into conversation_chunks (user_id, chunk_key, content)"
-        " select $1, lpad(to_hex(n), 32, '0'), 'text' from generate_series(1, $2::int) n",
+        "insert into conversation_chunks (user_id, chunk_key, conversation_id, import_source, content)"
+        " select $1, lpad(to_hex(n), 32, '0'), 'c', 'app', 'text' from generate_series(1, $2::int) n",
         user_id,
         count,
     )
@@ -35,7 +35,7 @@ def with_chunks(project, count):
 
 
 def chunk(key):
-    return ChunkRecord(key, "c", "T", 0, 0, 0, 1, "the new one", 3, None)
+    return SpooledChunk(key, "c", "T", 0, 0, 0, 1, "the new one", 3, None, turns=[5])
 
 
 def keys_of(project, user_id):

@@ -52,12 +52,20 @@ def test_an_app_that_allows_everything_does_not_allow_to_write_what_is_owned(ope
     assert breaches(opened, on_what_is_owned(), role) == set()
 
 
+#: What came after the protections.
+COLUMNS_SINCE = """
+    alter table user_profiles add full_pass_imports jsonb;
+    alter table conversation_chunks add import_source text, add turns integer[];
+"""
+
+
 def test_before_the_protections_the_usual_app_let_a_user_write_whose_export_is_read(new_database, tmp_path):
     db = new_database()
     for script in database.MIGRATIONS.glob("*.sql"):
         if script.name < PROTECTIONS:
             (tmp_path / script.name).write_text(script.read_text())
     asyncio.run(database.prepare(db.url, tmp_path))
+    db.script(COLUMNS_SINCE)
     db.run("insert into user_profiles (user_id) values ($1), ($2)", USER, OTHER)
     db.script(USUAL_APP)
     populate(db)

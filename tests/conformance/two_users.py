@@ -57,6 +57,7 @@ OWNED = {
     "import_stage": "x",
     "progress_percent": "1",
     "import_cost_json": "{}",
+    "full_pass_imports": "{}",
     "user_id": THIRD,
 }
 
@@ -67,6 +68,8 @@ OF_A_CHUNK = {
     "title": "x",
     "conversation_id": "x",
     "created_at": "2026-01-01",
+    "import_source": "x",
+    "turns": "{9}",
 }
 
 _INSERTS = {

@@ -137,8 +137,8 @@ def test_the_same_export_again_writes_no_chunk_and_a_smaller_one_removes_what_is
     first = service.chunks(user_id)
     service.full_pass(user_id, simple_export(*texts))
     assert service.chunks(user_id) == first
-    service.full_pass(user_id, simple_export(*texts[:2]))
-    assert service.chunks(user_id) == [chunk for chunk in first if chunk["conversation_id"] in ("c0", "c1")]
+    service.full_pass(user_id, simple_export(*texts[:4]))
+    assert service.chunks(user_id) == [chunk for chunk in first if chunk["conversation_id"] != "c4"]
 
 
 def test_what_is_skipped_is_in_the_log_and_in_an_artifact(service):

@@ -4,11 +4,14 @@ What the functions really do is tested on a real Postgres (tests/integration/sto
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 from uuid import UUID
 
+import msgspec
+
 from flows.errors import ExportError, NotOwner
+from flows.records import SpooledChunk
 from flows.store.client import Store
 from flows.store.exports import ExportBucket
 from flows.store.requests import Page, Query, Row
@@ -49,6 +52,12 @@ class FakeSupabase:
     def row(self, user_id: UUID = USER) -> Row:
         return self.profiles[str(user_id)]
 
+    def store_chunks(self, chunks: Iterable[SpooledChunk], user_id: UUID = USER) -> None:
+        """Rows that are there, in place of those of the same keys."""
+        rows = {row["chunk_key"]: row for row in self.tables["conversation_chunks"]}
+        rows |= {chunk.chunk_key: {**msgspec.to_builtins(chunk), "user_id": str(user_id)} for chunk in chunks}
+        self.tables["conversation_chunks"] = list(rows.values())
+
     # Requests
 
     async def select(self, query: Query) -> Page:
@@ -60,7 +69,7 @@ class FakeSupabase:
         names = query.columns.split(",")
         found = [row for row in rows if _matches(row, query)]
         if query.order:
-            found.sort(key=lambda row: row.get(query.order or "") or "")
+            found.sort(key=lambda row: (row.get(query.order or "") is None, row.get(query.order or "")))
         shown = found[: min(query.limit or self._max_rows, self._max_rows)]
         rows = [{name: row.get(name) for name in names} for row in shown]
         return Page(rows, len(found) if query.counted else None)
@@ -118,18 +127,49 @@ class FakeSupabase:
 
     def _full_pass_save_chunks(self, user_id: str, run_id: str, chunks: list[Row]) -> int:
         self._require_owner(user_id, run_id)
-        known = {row["chunk_key"]: row for row in self.tables["conversation_chunks"]}
+        rows = self.tables["conversation_chunks"]
+        known = {row["chunk_key"]: row for row in rows if row["chunk_key"]}
         changed = [chunk for chunk in chunks if {**chunk, "user_id": user_id} != known.get(chunk["chunk_key"])]
         known |= {chunk["chunk_key"]: {**chunk, "user_id": user_id} for chunk in changed}
-        self.tables["conversation_chunks"] = list(known.values())
+        self.tables["conversation_chunks"] = [*(row for row in rows if not row["chunk_key"]), *known.values()]
         return len(changed)
 
     def _full_pass_prune_chunks(self, user_id: str, run_id: str, chunk_keys: list[str]) -> int:
         self._require_owner(user_id, run_id)
+        return self._delete_chunks(lambda row: row["chunk_key"] in chunk_keys)
+
+    def _full_pass_adopt_chunks(self, user_id: str, run_id: str, source: str, chunk_keys: list[str]) -> None:
+        self._require_owner(user_id, run_id)
+        for row in self.tables["conversation_chunks"]:
+            if row["chunk_key"] in chunk_keys:
+                row["import_source"] = source
+
+    def _full_pass_end_import(self, user_id: str, run_id: str, kept: dict[str, int], erase: bool) -> int:
+        self._require_owner(user_id, run_id)
+        chunks = {row["chunk_key"]: row for row in self.tables["conversation_chunks"] if row["chunk_key"]}
+        came_in = {None, *(row.get("conversation_id") for row in chunks.values())}
+        deleted = self._delete_chunks(lambda row: row["chunk_key"] is None and row.get("conversation_id") in came_in)
+        for answer in self.tables["chunk_facts"]:
+            answer["unused_since"] = None if answer["chunk_key"] in chunks else answer.get("unused_since") or "now"
+        if erase:
+            self._full_pass_forget_answers("0 seconds", 1_000_000)
+        self.profiles[user_id]["full_pass_imports"] = {source: {"kept": count} for source, count in kept.items()}
+        return deleted
+
+    def _full_pass_forget_answers(self, unused_for: str, limit: int) -> int:
+        rows = self.tables["chunk_facts"]
+        self.tables["chunk_facts"] = [row for row in rows if not row.get("unused_since")]
+        return len(rows) - len(self.tables["chunk_facts"])
+
+    def _full_pass_older_facts(self, user_id: str, chunk_keys: list[str]) -> list[Row]:
+        rows = [row for row in self.tables["chunk_facts"] if row["outcome"] == "facts"]
+        found = {row["chunk_key"]: row for row in rows if row["chunk_key"] in chunk_keys}
+        return [{name: row[name] for name in ("chunk_key", "outcome", "facts")} for row in found.values()]
+
+    def _delete_chunks(self, are_gone: Callable[[Row], bool]) -> int:
         rows = self.tables["conversation_chunks"]
-        left = [row for row in rows if row["chunk_key"] is not None and row["chunk_key"] not in chunk_keys]
-        self.tables["conversation_chunks"] = left
-        return len(rows) - len(left)
+        self.tables["conversation_chunks"] = [row for row in rows if not are_gone(row)]
+        return len(rows) - len(self.tables["conversation_chunks"])
 
     def _full_pass_save_facts(self, user_id: str, prompt_version: str, model: str, outcomes: list[Row]) -> float:
         of = {"user_id": user_id, "prompt_version": prompt_version, "model": model}

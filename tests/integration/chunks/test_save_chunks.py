@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,9 @@ import pytest
 from flows import spool
 from flows.chunks import cutting, saving, writing
 from flows.chunks.saving import Saved
+from flows.errors import StoreError
 from flows.exports.conversations import Conversation, Message, Speaker
+from flows.store.chunks import ChunkTable
 from flows.store.client import Store, open_store
 from tests.integration.service import FullPassService
 
@@ -32,14 +35,14 @@ def write(path: Path, names: range, at: datetime = datetime(2024, 5, 1, tzinfo=U
     """A spool file with one chunk for each conversation."""
     said = ((number, Message(Speaker.USER, f"I like tea number {number}.", at)) for number in names)
     talks = (Conversation(f"c{number}", f"Talk {number}", at, at, [message]) for number, message in said)
-    spool.write(path, (writing.record(chunk) for talk in talks for chunk in cutting.cut(talk)))
+    spool.write(path, (writing.record(chunk, "app") for talk in talks for chunk in cutting.cut(talk)))
     return path
 
 
-def save(user: UUID, chunks: Path, beside: Callable[[Store], Any] | None = None) -> Saved:
+def save(user: UUID, chunks: Path, beside: Callable[[Store], Any] | None = None, replace: bool = False) -> Saved:
     async def run() -> Saved:
         async with open_store() as store, _beside(beside, store):
-            return await saving.save(store.chunks, user, RUN, chunks)
+            return await saving.save(store.chunks, user, RUN, chunks, replace)
 
     return asyncio.run(run())
 
@@ -71,20 +74,29 @@ def test_a_reader_never_sees_fewer_chunks_than_the_smaller_set(service, user, tm
         while True:
             seen.append(sum([1 async for _ in store.chunks.keys(user)]))
 
-    save(user, write(tmp_path / "b", range(1_000, 1_600)), beside=read)
+    assert save(user, write(tmp_path / "b", range(1_000, 1_600)), beside=read, replace=True).pruned == 600
     assert len(seen) > 2
     assert min(seen) >= 600
 
 
-def test_a_save_that_is_cut_short_leaves_the_old_set_and_the_next_one_completes_it(service, user, tmp_path):
+def test_a_save_that_is_cut_short_leaves_the_old_set_and_the_next_one_completes_it(
+    service, user, tmp_path, monkeypatch
+):
     save(user, write(tmp_path / "a", range(300)))
     old = {row["chunk_key"] for row in service.chunks(user)}
-    whole = write(tmp_path / "b", range(1_000, 1_900)).read_bytes()
-    (tmp_path / "cut").write_bytes(whole[: len(whole) // 2 + 30])  # within a line
-    with pytest.raises(ValueError, match=r"Unterminated|truncated"):
-        save(user, tmp_path / "cut")
+    with monkeypatch.context() as patched:
+        whole, requests = ChunkTable.save, count()
+
+        async def save_some(*arguments: Any) -> int:
+            if next(requests) == 9:
+                raise StoreError("gone")
+            return await whole(*arguments)
+
+        patched.setattr(ChunkTable, "save", save_some)
+        with pytest.raises(StoreError):
+            save(user, write(tmp_path / "b", range(1_000, 1_900)), replace=True)
     assert old < {row["chunk_key"] for row in service.chunks(user)}
-    assert save(user, tmp_path / "b").pruned == 300
+    assert save(user, tmp_path / "b", replace=True).pruned == 300
     assert {row["conversation_id"] for row in service.chunks(user)} == {f"c{n}" for n in range(1_000, 1_900)}
 
 

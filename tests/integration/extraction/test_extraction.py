@@ -44,11 +44,19 @@ def test_another_model_is_asked_about_everything(service):
     assert {row["model"] for row in service.answers(user_id)} == {"claude-haiku-5-5", "claude-haiku-4-5"}
 
 
-def test_facts_of_what_the_person_has_deleted_are_deleted(service):
+def test_facts_of_what_the_person_has_deleted_are_gone_and_what_was_paid_for_is_forgotten_in_time(service):
     user_id = service.new_user()
-    service.full_pass(user_id, export_of(3))
-    service.full_pass(user_id, export_of(2))
-    assert len(service.answers(user_id)) == 2
+    texts = [f"I like tea number {number}." for number in range(10)]
+    service.full_pass(user_id, simple_export(*texts))
+    row = service.full_pass(user_id, simple_export(*texts[:9]))
+    assert "number 8" in row["memory_md"]
+    assert "number 9" not in row["memory_md"]
+    own = {"Authorization": f"Bearer {service.token_of(user_id)}"}
+    assert len(service.supabase.get("/rest/v1/chunk_facts", headers=own).json()) == 9
+    service.tick()
+    assert len(service.answers(user_id)) == 10
+    service.tick(ANSWER_RETENTION_DAYS="0")
+    assert len(service.answers(user_id)) == 9
 
 
 def test_users_read_only_their_own_facts(service):

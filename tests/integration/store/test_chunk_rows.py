@@ -10,11 +10,12 @@ from tests.integration.store.sql import OTHER, USER
 CHUNK = {
     **{"chunk_key": "k", "conversation_id": "c", "title": "Tea", "position": 0, "first_message": 0, "last_message": 3},
     **{"message_count": 4, "content": "I like tea.", "token_count": 5, "created_at": "2024-05-01T10:00:00+00:00"},
-    "is_recent": False,
+    **{"is_recent": False, "import_source": "claude", "turns": [8, 20]},
 }
 OTHERWISE = {
     **{"title": "Green tea", "position": 1, "first_message": 1, "last_message": 4, "message_count": 5},
     **{"token_count": 6, "created_at": "2024-06-01T10:00:00+00:00", "is_recent": True},
+    **{"import_source": "claude:0123456789abcdef", "turns": [8]},
 }
 
 

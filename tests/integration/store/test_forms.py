@@ -85,7 +85,7 @@ def test_an_older_schema_keeps_its_rows_and_columns_and_works(new_database):
     chunks = json.dumps([{**chunk, "message_count": 1, "is_recent": False, "created_at": None}])
     save = "select full_pass_save_chunks($1, 'run-1', $2)"
     assert [db.value(save, USER, chunks) for _ in range(2)] == [1, 0]  # without a date too, twice is once
-    assert db.value("select full_pass_prune_chunks($1, 'run-1', '{}')", USER) == 2
+    assert db.value("select full_pass_end_import($1, 'run-1', '{}', false)", USER) == 2
     assert [chunk["content"] for chunk in db.run("select content from conversation_chunks")] == ["new"]
 
 
@@ -135,7 +135,7 @@ def test_from_the_form_before_a_pass_goes_on_where_it_was(before):
     save = "select full_pass_save_chunks($1, 'run-1', $2)"
     assert before.value(save, USER, json.dumps([chunk]), **who) == 0
     assert before.value(save, USER, json.dumps([{**chunk, "title": "Green tea"}]), **who) == 1
-    assert before.value("select full_pass_prune_chunks($1, 'run-1', '{}')", USER, **who) == 1
+    assert before.value("select full_pass_end_import($1, 'run-1', '{}', false)", USER, **who) == 1
     assert [(row["title"], row["embedding"]) for row in before.run("select * from conversation_chunks")] == [
         ("Green tea", [0.5])
     ]

@@ -11,7 +11,7 @@ from flows.extraction import extract, message_batches, question
 from flows.extraction.pending import PendingChunks
 from flows.extraction.question import PROMPT_VERSION
 from flows.extraction.slot_sharing import SlotSharing
-from flows.records import FoundFact, KnownFact, RunFile, SpooledChunk
+from flows.records import ChunkOutcome, FoundFact, KnownFact, RunFile, SpooledChunk, StoredFact
 from tests.unit.fake_prefect import FakePrefect
 from tests.unit.fake_supabase import RUN, USER
 from tests.unit.waiting import until
@@ -27,26 +27,26 @@ def chunks_file(tmp_path, supabase, run_log, monkeypatch):
     monkeypatch.setattr("flows.extraction.pending.run_id", lambda: RUN)
     monkeypatch.setattr("flows.steps.run_id", lambda: RUN)
     path = tmp_path / RunFile.CHUNKS
-    spool.write(
-        path,
-        (
-            SpooledChunk(
-                chunk_key=f"{number:032x}",
-                conversation_id=f"c{number}",
-                title="T",
-                position=0,
-                first_message=0,
-                last_message=0,
-                message_count=1,
-                content=f"# T\n\nUser: I like tea number {number}.",
-                turns=[5],
-                token_count=1_500,
-                created_at="2026-01-02T03:04:05+00:00" if number else None,
-            )
-            for number in range(3)
-        ),
-    )
+    chunks = [chunk(number) for number in range(3)]
+    spool.write(path, chunks)
+    supabase.store_chunks(chunks)
     return path
+
+
+def chunk(number):
+    return SpooledChunk(
+        chunk_key=f"{number:032x}",
+        conversation_id=f"c{number}",
+        title="T",
+        position=0,
+        first_message=0,
+        last_message=0,
+        message_count=1,
+        content=f"# T\n\nUser: I like tea number {number}.",
+        turns=[5],
+        token_count=1_500,
+        created_at="2026-01-02T03:04:05+00:00" if number else None,
+    )
 
 
 def pending_of(chunks_file):
@@ -126,12 +126,12 @@ def test_a_model_without_a_price_has_no_estimate(model, chunks_file):
     run(model, work)
 
 
-def test_what_is_collected_is_of_this_export_and_says_how_much_it_covers(model, supabase, chunks_file):
+def test_what_is_collected_is_of_chunks_that_are_there_and_says_how_much_it_covers(model, supabase, chunks_file):
     async def work(client):
         pending = await pending_of(chunks_file)
         await ask_all(pending)
-        stranger = question.without_answer("f" * 32, InvalidReply("of an earlier export"))
-        await pending.save([stranger])
+        gone = (f"{number}{'0' * 30}{number}" for number in "0f")
+        await pending.save([ChunkOutcome(key, "facts", [StoredFact("belief", "of what is gone")]) for key in gone])
         return await extract._collected(USER, MODEL, chunks_file)
 
     extracted = run(model, work)
@@ -143,6 +143,41 @@ def test_what_is_collected_is_of_this_export_and_says_how_much_it_covers(model, 
         ("I like tea number 2.", "2026-01-02"),
     ]
     assert KnownFact(facts[0].kind, facts[0].text) == KnownFact("preference", "I like tea number 0.")
+
+
+def test_chunks_of_another_import_are_asked_about_if_they_are_not_answered(model, supabase, chunks_file):
+    supabase.store_chunks([chunk(7), chunk(8)])
+
+    async def work(client):
+        await (await pending_of(chunks_file)).save([ChunkOutcome(f"{8:032x}", "facts")])
+        pending = await pending_of(chunks_file)
+        assert pending.chunk_count == 4
+        await ask_all(pending)
+        return await extract._collected(USER, MODEL, chunks_file)
+
+    extracted = run(model, work)
+    assert (extracted.chunks, extracted.answered) == (5, 5)
+    assert "I like tea number 7." in {fact.text for fact in spool.read(extracted.facts_file, FoundFact)}
+
+
+def test_of_chunks_that_nobody_can_be_asked_about_the_last_facts_count(model, supabase, chunks_file):
+    supabase.store_chunks([chunk(7), chunk(8)])
+    for row in supabase.tables["conversation_chunks"][3:]:
+        row["turns"] = None
+
+    async def work(client):
+        older = ChunkOutcome(f"{7:032x}", "facts", [StoredFact("belief", "Tea is good.")])
+        await supabase.store().answers.save(USER, "older prompt", "older model", [older])
+        pending = await pending_of(chunks_file)
+        assert pending.chunk_count == 3
+        await ask_all(pending)
+        return await extract._collected(USER, MODEL, chunks_file)
+
+    extracted = run(model, work)
+    assert extracted.figures() | {"coverage": ""} == {
+        **{"chunks": 4, "answered": 4, "refused": 0, "failed": 0, "coverage": "", "unasked": 1}
+    }
+    assert "Tea is good." in {fact.text for fact in spool.read(extracted.facts_file, FoundFact)}
 
 
 def test_too_many_chunks_without_an_answer_are_an_error_that_says_why(model, chunks_file):

@@ -115,7 +115,7 @@ def real_turns(talk, chunk):
 def test_the_turns_that_can_be_read_from_a_prompt_are_the_real_ones(messages, title):
     talk = conversation(messages, title)
     chunks = list(cutting.cut(talk))
-    pack = [Excerpt(chunk.key, turns.parts(writing.record(chunk)), 0) for chunk in chunks]
+    pack = [Excerpt(chunk.key, turns.parts(writing.record(chunk, "app")), 0) for chunk in chunks]
     with pytest.MonkeyPatch.context() as patched:
         # The first digits are those that the texts have guessed.
         drawn = chain([GUESSED], repeat("4567cdef"))

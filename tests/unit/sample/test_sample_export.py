@@ -48,7 +48,7 @@ def read():
 @pytest.fixture(scope="module")
 def chunks(read):
     """conversation id → its chunks."""
-    return {key: [record(chunk) for chunk in cutting.cut(conversation)] for key, conversation in read.items()}
+    return {key: [record(chunk, "app") for chunk in cutting.cut(conversation)] for key, conversation in read.items()}
 
 
 def messages(conversation):

@@ -1,0 +1,101 @@
+"""Several exports of one person, end to end: each import changes only what is of its own source."""
+
+import json
+
+from tests.integration.service import Json
+
+
+def of_chatgpt(*numbers: int) -> list[Json]:
+    """Conversations of ChatGPT's export, each with a fact of its own."""
+    return [
+        {
+            "conversation_id": f"chatgpt-{number}",
+            "title": f"Talk {number}",
+            "create_time": 1.7e9,
+            "current_node": "said",
+            "mapping": {
+                "said": {
+                    "parent": None,
+                    "message": {
+                        "author": {"role": "user"},
+                        "content": {"content_type": "text", "parts": [f"I like tea number {number}."]},
+                    },
+                }
+            },
+        }
+        for number in numbers
+    ]
+
+
+def of_claude(*numbers: int) -> list[Json]:
+    return [
+        {
+            "uuid": f"claude-{number}",
+            "name": f"Talk {number}",
+            "account": {"uuid": "ana"},
+            "chat_messages": [{"sender": "human", "text": f"I hate coffee number {number}."}],
+        }
+        for number in numbers
+    ]
+
+
+def facts(row, what):
+    return sum(line.startswith(f"- {what}") for line in row["memory_md"].splitlines())
+
+
+def test_whoever_has_chatgpt_and_claude_has_both_and_going_back_pays_nothing(service):
+    user_id = service.new_user()
+    row = service.full_pass(user_id, of_chatgpt(*range(43)))
+    assert (len(service.chunks(user_id)), len(service.answers(user_id)), facts(row, "I like tea")) == (43, 43, 43)
+    row = service.full_pass(user_id, of_claude(1))
+    assert row["full_pass_status"] == "complete"
+    assert (len(service.chunks(user_id)), len(service.answers(user_id))) == (44, 44)
+    assert (facts(row, "I like tea"), facts(row, "I hate coffee")) == (43, 1)
+    sections = row["soul_md"]
+    service.messages.delete("/_control").raise_for_status()
+    row = service.full_pass(user_id, of_chatgpt(*range(43)))
+    assert service.calls() == 0
+    assert (facts(row, "I like tea"), facts(row, "I hate coffee")) == (43, 1)
+    assert row["soul_md"] == sections  # from the conversations of both
+    imports = {name.partition(":")[0]: told["conversations"] for name, told in row["full_pass_imports"].items()}
+    assert imports == {"chatgpt": 43, "claude": 1}
+    assert "ana" not in json.dumps(row["full_pass_imports"])
+
+
+def test_a_far_smaller_export_removes_nothing_and_says_so_until_it_is_told_to_replace(service):
+    user_id = service.new_user()
+    service.full_pass(user_id, [*of_chatgpt(*range(43)), *of_claude(1)])
+    path = service.upload(user_id, of_chatgpt(42))
+    run_id = service.run_here(user_id, path)
+    row = service.row(user_id)
+    assert (row["full_pass_status"], facts(row, "I like tea"), len(service.chunks(user_id))) == ("complete", 43, 44)
+    assert row["full_pass_imports"]["chatgpt"].items() >= {"conversations": 43, "kept": 42}.items()
+    (line,) = (line for line in service.log(run_id) if "save_chunks status=completed" in line)
+    assert "written=0 unchanged=1 pruned=0 kept_conversations=42" in line
+    asked = {"artifacts": {"flow_run_id": {"any_": [run_id]}, "key": {"any_": ["full-pass-report"]}}}
+    (report,) = service.prefect.post("/artifacts/filter", json=asked).raise_for_status().json()
+    assert "Kept: 42 conversations of `chatgpt`" in report["data"]
+
+    with service.without_worker():
+        body = {"user_id": str(user_id), "storage_path": path, "replace": True}
+        service.execute(service.webhook.post("/process-full-v2", json=body).raise_for_status().json()["flow_run_id"])
+    row = service.row(user_id)
+    assert row["full_pass_status"] == "complete"
+    assert (facts(row, "I like tea"), facts(row, "I hate coffee")) == (1, 1)
+    assert len(service.answers(user_id)) == len(service.chunks(user_id)) == 2
+
+
+def test_rows_of_before_are_kept_beside_an_import_of_another_source_and_replaced_by_their_own(service):
+    user_id = service.new_user()
+    service.full_pass(user_id, of_chatgpt(*range(10)))
+    everything = {"user_id": f"eq.{user_id}"}
+    of_before = {"import_source": None, "turns": None}
+    service.supabase.patch("/rest/v1/conversation_chunks", params=everything, json=of_before).raise_for_status()
+    older = {"prompt_version": "older"}
+    service.supabase.patch("/rest/v1/chunk_facts", params=everything, json=older).raise_for_status()
+    row = service.full_pass(user_id, of_claude(1))
+    assert row["full_pass_status"] == "complete"
+    assert (facts(row, "I like tea"), facts(row, "I hate coffee")) == (10, 1)
+    row = service.full_pass(user_id, of_chatgpt(*range(1, 10), 11))
+    assert (facts(row, "I like tea"), facts(row, "I hate coffee")) == (10, 1)
+    assert {chunk["import_source"] is None for chunk in service.chunks(user_id)} == {False}
