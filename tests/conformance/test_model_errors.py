@@ -146,7 +146,7 @@ def test_what_breaks_off_in_the_stream_is_paid_for_as_far_as_it_got(model):
 
     once, used = asyncio.run(call())
     assert used.calls == 2
-    assert used.input_tokens == pytest.approx(once * 4, abs=4)  # the tags of each prompt are others
+    assert used.input_tokens == pytest.approx(once * 4, rel=0.15)  # the tags of each prompt are others
 
 
 def test_a_content_filter_within_the_stream_is_a_refusal(model):
