@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from flows.records import Step
+from flows.settings import PassSettings
 from flows.steps import STARTS_AT_PERCENT
 from tests import sample
 from tests.docs import sample_run as documented
@@ -23,7 +24,9 @@ def sample_run(stack):
     """(user, run id, row) after the shipped sample went through; several tests look at it."""
     with FullPassService(stack) as service:
         user_id = service.new_user(import_status="quick_ready")
-        run_id = service.trigger(user_id, service.upload(user_id, SAMPLE.read_bytes(), "export.zip"))
+        path = service.upload(user_id, SAMPLE.read_bytes(), "export.zip")
+        usual = {"EXTRACTION_PACK_TOKENS": str(PassSettings.model_fields["extraction_pack_tokens"].default)}
+        run_id = service.start(settings=usual, user_id=str(user_id), storage_path=path)
         service.ended(run_id)
         yield user_id, run_id, service.settled(user_id, run_id)
 
