@@ -46,8 +46,9 @@ class SlotSharing:
                 await on_look()
             while self._wants_more() and len(self._held) < self._share:
                 holders.add(asyncio.create_task(self._hold_one(self._next_slot())))
-            if not holders:  # there are more runs than slots, and it is others' turn
-                await asyncio.sleep(_LOOK_SECONDS)
+            if not holders:
+                if self._wants_more():  # there are more runs than slots, and it is others' turn
+                    await asyncio.sleep(_LOOK_SECONDS)
                 continue
             ended, holders = await asyncio.wait(holders, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             for problem in [holder.exception() for holder in ended]:  # asked of each, or asyncio would log it
