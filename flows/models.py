@@ -19,6 +19,8 @@ Thinking = Literal["off", "low", "medium", "high"]
 
 #: Tokens that a call thinks with, about. Ours, from no documentation: only estimates go by it, bills by what was used.
 _EXPECTED_THINKING: dict[Thinking, int] = {"off": 0, "low": 150, "medium": 600, "high": 2_000}
+#: Tokens of an extraction's reply for each of its prompt, about; the sample's is less.
+EXPECTED_REPLY = 0.1
 #: Tokens beside the reply's own that a call may think with; what is not used costs nothing.
 _THINKING_ROOM: dict[Thinking, int] = {"off": 0, "low": 8_000, "medium": 16_000, "high": 32_000}
 
@@ -93,12 +95,13 @@ def thinks(model: str, thinking: Thinking) -> bool:
 
 
 def thinking_parameters(model: str, thinking: Thinking) -> dict[str, Any]:
-    """`thinking` and `effort` of a request, as far as the model takes them."""
+    """What a request says of thinking, as far as the model takes it."""
     if not known(model).thinks:
         return {}
-    if thinking == "off" and known(model).may_be_silenced:
+    effective = _effective(model, thinking)
+    if effective == "off":
         return {"thinking": {"type": "disabled"}}
-    return {"thinking": {"type": "adaptive"}, "effort": "low" if thinking == "off" else thinking}
+    return {"thinking": {"type": "adaptive"}, "output_config": {"effort": effective}}
 
 
 def expected_thinking(model: str, thinking: Thinking) -> int:

@@ -62,11 +62,16 @@ def migrated(postgres: EmbeddedPostgres) -> str:
 @pytest.fixture
 def database_url(postgres: EmbeddedPostgres, migrated: str) -> str:
     """A new database with the platform's roles and all migrations."""
+    return copy_of(postgres, migrated)
+
+
+def copy_of(postgres: EmbeddedPostgres, template: str) -> str:
+    """The address of a new database like `template`."""
     name = f"test_{secrets.token_hex(6)}"
 
     async def copy() -> None:
         connection = await asyncpg.connect(postgres.url("postgres"))
-        await connection.execute(f"create database {name} template {migrated}")
+        await connection.execute(f"create database {name} template {template}")
         await connection.close()
 
     asyncio.run(copy())

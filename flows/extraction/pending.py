@@ -19,7 +19,6 @@ from flows.steps import Progress, run_id
 from flows.store.client import current_store
 
 _CHUNKS_PER_REQUEST = 50  # about 500 kB
-_EXPECTED_REPLY = 0.1  # tokens of a reply for each of its prompt; the sample's is less
 
 
 class PendingChunks:
@@ -67,7 +66,7 @@ class PendingChunks:
             self.model,
             calls=calls,
             prompt_tokens=prompts,
-            reply_share=_EXPECTED_REPLY,
+            reply_share=models.EXPECTED_REPLY,
             thinking=ModelSettings().extraction_thinking,
         )
         if least is None or about is None:

@@ -34,7 +34,6 @@ OnRetry = Callable[[Step, str, int], None]
 
 _MORE_ROOM = 4  # times the room of a reply that was cut off
 _SLOWEST_TOKENS_A_SECOND = 20
-_EXPECTED_REPLY = 0.1  # tokens of a reply for each of its prompt
 
 _current: ContextVar["Claude"] = ContextVar("model")
 
@@ -247,7 +246,7 @@ def _throttled_for_too_long(error: BaseException) -> OutOfRetries:
 def _expected(model: str, prompt_tokens: int, thinking: Thinking) -> Needs:
     """What a call will use, before one like it has been answered."""
     prompt = models.model_tokens(model, prompt_tokens)
-    return Needs(prompt, prompt * _EXPECTED_REPLY + models.expected_thinking(model, thinking))
+    return Needs(prompt, prompt * models.EXPECTED_REPLY + models.expected_thinking(model, thinking))
 
 
 @asynccontextmanager

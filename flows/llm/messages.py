@@ -35,18 +35,16 @@ def request(
 ) -> dict[str, Any]:
     """The parameters of a call that is answered as `reply_type`."""
     chosen = models.thinking_parameters(model, thinking)
-    config = {"effort": chosen.pop("effort")} if "effort" in chosen else {}
     if form == "tool":
         chosen |= _tool(reply_type, forced=not models.thinks(model, thinking))
         system = f"{system}\n\nGive the whole reply as the input of one call of the tool {reply_type.__name__}."
     else:
-        config["format"] = {"type": "json_schema", "schema": _schema(reply_type)}
+        chosen.setdefault("output_config", {})["format"] = {"type": "json_schema", "schema": _schema(reply_type)}
     return {
         "model": model,
         "max_tokens": max_tokens,
         "system": system,
         "messages": [{"role": "user", "content": content}],
-        **({"output_config": config} if config else {}),
         **chosen,
     }
 

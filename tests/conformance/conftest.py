@@ -1,13 +1,10 @@
 """One Supabase project for the tests of a process, the gateway on a copy of the migrated database; and a model."""
 
-import asyncio
-import secrets
 import socket
 import sys
 import threading
 from collections.abc import Iterator
 
-import asyncpg
 import pytest
 import uvicorn
 from starlette.routing import Route
@@ -18,7 +15,7 @@ from deployments.local.processes import Port, Service
 from deployments.local.stack import ROOT
 from deployments.local.supervisor import Supervisor
 from tests.conformance.supabase import SECRET, Project
-from tests.conftest import clean_environment
+from tests.conftest import clean_environment, copy_of
 from tests.integration.store.sql import Database
 from tests.unit.conftest import KEY, model, supabase
 
@@ -29,16 +26,9 @@ __all__ = ["model", "routes", "stand_in", "supabase"]
 def running_project(
     postgres: EmbeddedPostgres, migrated: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Project]:
-    name = f"test_{secrets.token_hex(6)}"
-
-    async def copy() -> None:
-        connection = await asyncpg.connect(postgres.url("postgres"))
-        await connection.execute(f"create database {name} template {migrated}")
-        await connection.close()
-
-    asyncio.run(copy())
+    database = copy_of(postgres, migrated)
     port, folder = Port(0), tmp_path_factory.mktemp("project")
-    arguments = ["--port", str(port.number), "--database-url", postgres.url(name), "--storage-dir", f"{folder}/storage"]
+    arguments = ["--port", str(port.number), "--database-url", database, "--storage-dir", f"{folder}/storage"]
     with Supervisor(folder) as supervisor:
         service = Service(
             "gateway",
@@ -50,7 +40,7 @@ def running_project(
         )
         service.start()
         service.wait_until_listening("127.0.0.1", port.number)
-        yield Project(f"http://127.0.0.1:{port.number}", Database(postgres.url(name)))
+        yield Project(f"http://127.0.0.1:{port.number}", Database(database))
     port.release()
 
 
