@@ -56,6 +56,8 @@ class SpooledChunk(ChunkRecord, kw_only=True):
     """A chunk with who speaks where: its whole row, and how it lies in the run's folder."""
 
     turns: list[int]  # at which characters of `content` a speaker's label begins; at least one
+    #: What is left in `content` of secrets that the chunk's ends cut in two: first character, end, kind.
+    cut_secrets: list[tuple[int, int, str]] = []
 
 
 class StoredChunk(Struct):

@@ -12,7 +12,8 @@ A chunk reads
 It ends between two messages where that wastes little of it. A message that does not fit is cut after a paragraph, else
 a sentence, else a word, else between two characters as the reader sees them, and each part repeats who speaks. No text
 is left out: the spans of a conversation's chunks, the overlap counted once, are its messages from end to end. Beside
-the content stands where its turns begin (`turns`), because a message can hold such labels, too.
+the content stands where its turns begin (`turns`), because a message can hold such labels, too, and what is in it of
+secrets that its ends have cut in two: of the halves alone nobody could say what they are.
 """
 
 import hashlib
@@ -24,9 +25,11 @@ from typing import NamedTuple
 
 import regex
 
+from flows import masking
 from flows.chunks import turns
 from flows.exports.conversations import Conversation, Message, Speaker
 from flows.llm import tokens
+from flows.masking import Secret
 
 CHUNK_TOKENS = 2_000  # at most, with the header and the speakers
 OVERLAP_TOKENS = 200  # at most
@@ -66,6 +69,7 @@ class Chunk:
     position: int  # of the chunk within the conversation, from 0
     content: str
     turns: list[int]  # at which characters of the content a speaker's label begins
+    cut_secrets: list[tuple[int, int, str]]  # first character in the content, end, kind
     token_count: int
     spans: list[Span]  # what of the messages it holds, in order
     at: datetime | None  # of its last message that has a time, UTC
@@ -94,13 +98,16 @@ def messages(conversation: Conversation) -> Iterator[Message]:
 def cut(conversation: Conversation) -> Iterator[Chunk]:
     """The chunks of one conversation, in order."""
     title = _short_title(_storable(conversation.title))
+    cut_in_title = _cut_in_title(_storable(conversation.title))
+    secrets = _SecretsOfMessages()
     identity = _short_identity(_storable(conversation.id))
     fallback = conversation.updated_at or conversation.created_at
     occurrences: dict[bytes, int] = {}
     for position, units in enumerate(_packed(conversation)):
         at = max((unit.message.at for unit in units if unit.message.at), default=fallback)
         spans = _spans(units)
-        content, begins = _render(title, at, spans, {unit.number: unit for unit in units})
+        by_number = {unit.number: unit for unit in units}
+        content, begins = _render(title, at, spans, by_number)
         # The same text can stand twice in a conversation; the second one is still a chunk of its own.
         digest = hashlib.sha256(content.encode()).digest()
         occurrence = occurrences[digest] = occurrences.get(digest, -1) + 1
@@ -111,6 +118,7 @@ def cut(conversation: Conversation) -> Iterator[Chunk]:
             position=position,
             content=content,
             turns=begins,
+            cut_secrets=[*cut_in_title, *secrets.cut(spans, begins, by_number)],
             token_count=tokens.estimate(content),
             spans=spans,
             at=at,
@@ -207,6 +215,46 @@ def _spans(units: list[_Unit]) -> list[Span]:
 def _render(title: str, at: datetime | None, spans: list[Span], units: dict[int, _Unit]) -> tuple[str, list[int]]:
     said = ((units[number].message.speaker, units[number].text[start:end]) for number, start, end in spans)
     return turns.joined(_header(title, at), said)
+
+
+class _SecretsOfMessages:
+    """Of one conversation: looked for once in each message that a chunk holds a part of."""
+
+    def __init__(self) -> None:
+        self._number = -1
+        self._secrets: list[Secret] = []
+
+    def cut(self, spans: list[Span], begins: list[int], units: dict[int, _Unit]) -> Iterator[tuple[int, int, str]]:
+        """What the spans hold of secrets that go on before or after them, by its place in the content."""
+        for span, begin in zip(spans, begins, strict=True):
+            message = units[span.message]
+            if span.end - span.start < len(message.text):
+                offset = begin + len(f"{message.message.speaker}: ") - span.start
+                for first, last, kind in _crossing(self._of(message), span.start, span.end):
+                    yield first + offset, last + offset, kind
+
+    def _of(self, unit: _Unit) -> list[Secret]:
+        if unit.number != self._number:
+            self._number, self._secrets = unit.number, masking.find(unit.text)
+        return self._secrets
+
+
+def _crossing(secrets: list[Secret], start: int, end: int) -> Iterator[Secret]:
+    """The parts between `start` and `end` of what goes on outside."""
+    for first, last, kind in secrets:
+        if first < start < last or first < end < last:
+            yield Secret(max(first, start), min(last, end), kind)
+
+
+def _cut_in_title(title: str) -> list[tuple[int, int, str]]:
+    title = " ".join(title.split())
+    if len(title) <= TITLE_CHARACTERS:
+        return []
+    mark = len("# ")
+    return [
+        (first + mark, last + mark, kind)
+        for first, last, kind in _crossing(masking.find(title), 0, TITLE_CHARACTERS - 1)
+    ]
 
 
 def _header(title: str, at: datetime | None) -> str:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
+from flows import masking
 from flows.exports.conversations import Speaker
+from flows.masking import Secret
 from flows.records import SpooledChunk
 
 _BETWEEN = "\n\n"
@@ -35,15 +37,28 @@ def joined(header: str, said: Iterable[tuple[Speaker, str]]) -> tuple[str, list[
 
 
 def parts(chunk: SpooledChunk) -> list[Part]:
-    """The content as it was put together by `joined`: the header, then each turn."""
-    return [Part("conversation", chunk.content[: chunk.turns[0]].rstrip("\n")), *_said(chunk)]
+    """The content as it was put together by `joined`: the header, then each turn; without what was cut of a secret.
+
+    Secrets that are whole are masked with all texts that a model gets (flows.llm.messages), or by `masked`.
+    """
+    return [Part("conversation", _shown(chunk, 0, chunk.turns[0]).rstrip("\n")), *_said(chunk)]
 
 
 def _said(chunk: SpooledChunk) -> Iterator[Part]:
     ends = [*(begin - len(_BETWEEN) for begin in chunk.turns[1:]), len(chunk.content)]
     for begin, end in zip(chunk.turns, ends, strict=True):
-        speaker, _, text = chunk.content[begin:end].partition(": ")
+        speaker, _, text = _shown(chunk, begin, end).partition(": ")
         yield Part(speaker.lower(), text)
+
+
+def _shown(chunk: SpooledChunk, begin: int, end: int) -> str:
+    cut = [Secret(first - begin, last - begin, kind) for first, last, kind in chunk.cut_secrets if begin <= first < end]
+    return masking.masked(chunk.content[begin:end], cut)
+
+
+def masked(parts: Iterable[Part]) -> list[Part]:
+    """The parts without secrets: what is cut has to be without them before, or nobody could say what a half is."""
+    return [Part(name, masking.mask(text)) for name, text in parts]
 
 
 def cut(whole: Iterable[Part], at: int) -> tuple[list[Part], list[Part]]:

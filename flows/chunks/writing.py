@@ -77,7 +77,7 @@ def _records(export: Path, limits: Limits, found: Chunked) -> Iterator[SpooledCh
 
 
 def record(chunk: cutting.Chunk, source: str) -> SpooledChunk:
-    """The chunk as it lies in the spool."""
+    """The chunk as it lies in the spool; the database does not take `cut_secrets`."""
     return SpooledChunk(
         chunk_key=chunk.key,
         conversation_id=chunk.conversation_id,
@@ -88,6 +88,7 @@ def record(chunk: cutting.Chunk, source: str) -> SpooledChunk:
         message_count=chunk.message_count,
         content=chunk.content,
         turns=chunk.turns,
+        cut_secrets=chunk.cut_secrets,
         token_count=chunk.token_count,
         created_at=chunk.at.isoformat() if chunk.at else None,
         import_source=source,

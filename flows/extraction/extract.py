@@ -17,7 +17,7 @@ import msgspec
 from prefect import get_client, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import spool
+from flows import masking, spool
 from flows.errors import IncompleteExtraction
 from flows.extraction import message_batches, question
 from flows.extraction.pending import PendingChunks
@@ -174,6 +174,7 @@ async def _collect_older(user_id: UUID, chunks: list[StoredChunk], extracted: Ex
 
 
 def _write_facts(write: Write, chunk: StoredChunk, answer: ChunkOutcome) -> None:
+    """Masked again: an answer can be older than a rule of what is a secret."""
     day = (chunk.created_at or "")[:10] or None
     for fact in answer.facts:
-        write(FoundFact(fact.kind, fact.text, fact.date, day, chunk.chunk_key))
+        write(FoundFact(fact.kind, masking.mask(fact.text), fact.date, day, chunk.chunk_key))

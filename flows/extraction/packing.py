@@ -53,7 +53,7 @@ def halves(pack: Pack) -> tuple[Pack, Pack] | None:
     if len(pack) > 1:
         return pack[: len(pack) // 2], pack[len(pack) // 2 :]
     (excerpt,) = pack
-    header, *said = excerpt.parts
+    header, *said = turns.masked(excerpt.parts)
     if sum(len(part.text) for part in said) < 2 * _SMALLEST_HALF:
         return None
     first, second = turns.cut(said, _middle([part.text for part in said]))

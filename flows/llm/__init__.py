@@ -2,6 +2,6 @@
 
 Takes a prompt and a pydantic model for the reply; gives an instance of it, or one of the ModelErrors. `open_model`
 connects, `current_model` is what the tasks inside use, `use_model` puts another one in its place. `rate_limits` lets
-calls wait until the account has room for them; `tokens` estimates how long a text is. May import: store (the reply
-cache), and what all share.
+calls wait until the account has room for them; `tokens` estimates how long a text is. May import: masking, store
+(the reply cache), and what all share.
 """

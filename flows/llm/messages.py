@@ -1,4 +1,7 @@
-"""What is sent to the Messages API, and what an answer has to be."""
+"""What is sent to the Messages API, and what an answer has to be.
+
+All text that a model gets goes through `blocks`, and all that it writes through `parsed`: secrets are masked there.
+"""
 
 import json
 import secrets
@@ -10,7 +13,7 @@ from anthropic import transform_schema
 from anthropic.types import Message, ToolUseBlock
 from pydantic import BaseModel, ValidationError
 
-from flows import models
+from flows import masking, models
 from flows.errors import CutOff, InvalidReply, Refused
 from flows.models import Thinking
 from flows.providers import Form
@@ -73,7 +76,8 @@ def parsed(message: Message, reply_type: type[Reply], max_tokens: int) -> Reply:
         raise InvalidReply(f"{message.model} stopped with {message.stop_reason}")
     call = tool_call(message)
     try:
-        return reply_type.model_validate_json(_text(message) if call is None else json.dumps(call.input))
+        reply = reply_type.model_validate_json(_text(message) if call is None else json.dumps(call.input))
+        return without_secrets(reply)
     except ValidationError as error:
         # Not the error's own text: it quotes the reply.
         raise InvalidReply(
@@ -81,12 +85,35 @@ def parsed(message: Message, reply_type: type[Reply], max_tokens: int) -> Reply:
         ) from None
 
 
+def without_secrets(reply: Reply) -> Reply:
+    """The reply with masks: a model can tell what it was not meant to see, and older replies are of older masks."""
+    return reply.model_copy(update={name: _masked_value(value) for name, value in reply})
+
+
+def _masked_value(value: Any) -> Any:
+    if isinstance(value, str):
+        return masking.mask(value)
+    if isinstance(value, list):
+        return [_masked_value(item) for item in value]
+    return without_secrets(value) if isinstance(value, BaseModel) else value
+
+
+def masked(texts: Mapping[str, Text]) -> dict[str, Text]:
+    """The texts as a model may read them."""
+    return {name: _masked_text(text) for name, text in texts.items()}
+
+
+def _masked_text(text: Text) -> Text:
+    return masking.mask(text) if isinstance(text, str) else [(name, masking.mask(part)) for name, part in text]
+
+
 def blocks(texts: Mapping[str, Text]) -> str:
     """Each text between tags with its name, and in it each part below a tag with the part's.
 
     No text can end its block or begin a part: all tags end in the same random digits, and those stand in none of the
-    texts. They are others in each call, so an answer that is kept is kept under `texts`.
+    texts. They are others in each call, so an answer that is kept is kept under `texts`, as `masked` gives them.
     """
+    texts = masked(texts)
     digits = _digits_outside([said for text in texts.values() for said in _said(text)])
     return "\n\n".join(_block(f"{name}-{digits}", text, digits) for name, text in texts.items())
 

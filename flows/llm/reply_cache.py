@@ -1,7 +1,8 @@
 """Model replies that are kept until the pass is complete, so that a retry of the run pays only for what is missing.
 
 The steps after extraction ask few questions, each a large one. A question is known by a hash of the model, the prompt
-and the shape of the reply: the same facts give the same question in the next run.
+and the shape of the reply: the same facts give the same question in the next run. Secrets are masked in the prompt that
+is hashed: where a new rule finds one, the question is another.
 """
 
 import hashlib
@@ -34,13 +35,13 @@ async def ask(
 
     Raises what Claude.ask raises.
     """
-    question = json.dumps([model, system, list(blocks.items()), reply_type.model_json_schema()])
+    question = json.dumps([model, system, list(messages.masked(blocks).items()), reply_type.model_json_schema()])
     key = hashlib.sha256(question.encode()).hexdigest()
     known = await current_store().answers.reply(user_id, key)
     if known == _CUT_OFF:
         raise CutOff(f"{model} had more to say than a reply may be, when it was asked before")
     if known is not None:
-        return reply_type.model_validate(known)
+        return messages.without_secrets(reply_type.model_validate(known))
     try:
         answer = await current_model().ask(
             step=step,

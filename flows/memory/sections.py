@@ -160,7 +160,7 @@ async def _excerpt(user_id: UUID, conversation_id: str, room: int) -> list[Part]
 
 
 def _beginning(chunk: SpooledChunk, room: int) -> list[Part]:
-    whole = turns.parts(chunk)
+    whole = turns.masked(turns.parts(chunk))
     count = _tokens(whole)
     return whole if count <= room else turns.cut(whole, len(chunk.content) * room // count)[0]
 

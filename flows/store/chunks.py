@@ -8,7 +8,7 @@ import msgspec
 from flows.records import SpooledChunk, StoredChunk
 from flows.store.requests import Query, Requests, Row, pages
 
-_WHOLE = ",".join(SpooledChunk.__struct_fields__)
+_WHOLE = ",".join(name for name in SpooledChunk.__struct_fields__ if name != "cut_secrets")  # which has no column
 
 
 class ChunkTable:
