@@ -47,15 +47,17 @@ class ChunkRecord(Struct):
     message_count: int
     content: str
     token_count: int
-    created_at: str | None  # of its last message, ISO 8601, UTC
+    created_at: str | None = None  # of its last message, ISO 8601, UTC
     is_recent: bool = False
     import_source: str = "app"  # whose history: see Conversation.source in flows.exports.conversations
 
 
 class SpooledChunk(ChunkRecord, kw_only=True):
-    """A chunk with who speaks where: its whole row, and how it lies in the run's folder."""
+    """A chunk with who speaks where, and when: its whole row, and how it lies in the run's folder."""
 
     turns: list[int]  # at which characters of `content` a speaker's label begins; at least one
+    #: When each turn was said, ISO 8601, UTC; None: the export does not tell. Empty: written before it was kept.
+    turn_times: list[str | None] = []
     #: What is left in `content` of secrets that the chunk's ends cut in two: first character, end, kind.
     cut_secrets: list[tuple[int, int, str]] = []
 

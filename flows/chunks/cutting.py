@@ -12,8 +12,9 @@ A chunk reads
 It ends between two messages where that wastes little of it. A message that does not fit is cut after a paragraph, else
 a sentence, else a word, else between two characters as the reader sees them, and each part repeats who speaks. No text
 is left out: the spans of a conversation's chunks, the overlap counted once, are its messages from end to end. Beside
-the content stands where its turns begin (`turns`), because a message can hold such labels, too, and what is in it of
-secrets that its ends have cut in two: of the halves alone nobody could say what they are.
+the content stands where its turns begin (`turns`), because a message can hold such labels, too; when each was said,
+because the date is only that of the last; and what is in it of secrets that its ends have cut in two: of the halves
+alone nobody could say what they are.
 """
 
 import hashlib
@@ -69,6 +70,7 @@ class Chunk:
     position: int  # of the chunk within the conversation, from 0
     content: str
     turns: list[int]  # at which characters of the content a speaker's label begins
+    times: list[datetime | None]  # of each turn, UTC, as the export has it
     cut_secrets: list[tuple[int, int, str]]  # first character in the content, end, kind
     token_count: int
     spans: list[Span]  # what of the messages it holds, in order
@@ -118,6 +120,7 @@ def cut(conversation: Conversation) -> Iterator[Chunk]:
             position=position,
             content=content,
             turns=begins,
+            times=[by_number[span.message].message.at for span in spans],
             cut_secrets=[*cut_in_title, *secrets.cut(spans, begins, by_number)],
             token_count=tokens.estimate(content),
             spans=spans,

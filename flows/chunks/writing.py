@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from flows import exports, spool
 from flows.chunks import cutting
 from flows.errors import ExportError
-from flows.exports import Limits
+from flows.exports import Limits, timestamps
 from flows.exports.conversations import Skipped
 from flows.records import SpooledChunk
 from flows.settings import PassSettings
@@ -77,7 +78,7 @@ def _records(export: Path, limits: Limits, found: Chunked) -> Iterator[SpooledCh
 
 
 def record(chunk: cutting.Chunk, source: str) -> SpooledChunk:
-    """The chunk as it lies in the spool; the database does not take `cut_secrets`."""
+    """The chunk as it lies in the spool."""
     return SpooledChunk(
         chunk_key=chunk.key,
         conversation_id=chunk.conversation_id,
@@ -88,8 +89,14 @@ def record(chunk: cutting.Chunk, source: str) -> SpooledChunk:
         message_count=chunk.message_count,
         content=chunk.content,
         turns=chunk.turns,
+        turn_times=[_said(at) for at in chunk.times],
         cut_secrets=chunk.cut_secrets,
         token_count=chunk.token_count,
         created_at=chunk.at.isoformat() if chunk.at else None,
         import_source=source,
     )
+
+
+def _said(at: datetime | None) -> str | None:
+    at = timestamps.plausible(at)
+    return at.isoformat(timespec="seconds") if at else None

@@ -4,6 +4,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_SECONDS = 253_402_300_799  # 9999-12-31T23:59:59Z, the last that datetime can hold
 
 
@@ -19,6 +20,15 @@ def parse(value: Any) -> datetime | None:
         except ValueError:
             return _from_iso(value)
     return None
+
+
+def plausible(at: datetime | None) -> datetime | None:
+    """The time, unless nobody can have said anything then: what is before 1970, its first instant, which stands for no
+    time, and what is after the end of next year.
+
+    `parse` gives those, too: the keys of chunks are made of their dates, and must not change with the calendar.
+    """
+    return at if at is not None and at > _BEGINNING and at.year <= datetime.now(UTC).year + 1 else None
 
 
 def _from_number(seconds: float) -> datetime | None:

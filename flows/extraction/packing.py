@@ -19,7 +19,7 @@ class Excerpt:
     """The text of a chunk, or a part of it."""
 
     chunk_key: str
-    parts: list[Part]  # the header and at least one turn
+    parts: list[Part]  # the title and at least one turn
     tokens: int
 
 
@@ -48,16 +48,16 @@ def packs(chunks_file: Path, known: Iterable[Container[bytes]], up_to: int) -> I
 def halves(pack: Pack) -> tuple[Pack, Pack] | None:
     """The pack in two: its excerpts, or the text of the only one; None when that is too short to be cut.
 
-    Both parts of a text have its header, and a message that is cut has the same speaker in both.
+    Both parts of a text have its title, and a message that is cut has the same speaker and day in both.
     """
     if len(pack) > 1:
         return pack[: len(pack) // 2], pack[len(pack) // 2 :]
     (excerpt,) = pack
-    header, *said = turns.masked(excerpt.parts)
+    title, *said = turns.masked(excerpt.parts)
     if sum(len(part.text) for part in said) < 2 * _SMALLEST_HALF:
         return None
     first, second = turns.cut(said, _middle([part.text for part in said]))
-    return [_part(excerpt, [header, *first])], [_part(excerpt, [header, *second])]
+    return [_part(excerpt, [title, *first])], [_part(excerpt, [title, *second])]
 
 
 def _part(excerpt: Excerpt, parts: list[Part]) -> Excerpt:

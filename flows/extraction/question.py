@@ -5,7 +5,7 @@ import json
 
 from pydantic import BaseModel, Field
 
-from flows.chunks.turns import MARKS, TAG_TOKENS
+from flows.chunks.turns import MARKS, tag_tokens, tagged
 from flows.errors import (
     CutOff,
     FullPassError,
@@ -69,11 +69,11 @@ PROMPT_VERSION = hashlib.sha256(json.dumps([SYSTEM, ChunkFacts.model_json_schema
 
 def content(pack: Pack) -> str:
     """The excerpts as the prompt holds them; no text can end its excerpt or speak for another."""
-    return blocks({f"excerpt-{number}": excerpt.parts for number, excerpt in enumerate(pack, 1)})
+    return blocks({f"excerpt-{number}": tagged(excerpt.parts) for number, excerpt in enumerate(pack, 1)})
 
 
 def prompt_tokens(pack: Pack) -> int:
-    return sum(excerpt.tokens + TAG_TOKENS * len(excerpt.parts) for excerpt in pack) + tokens.estimate(SYSTEM)
+    return sum(excerpt.tokens + tag_tokens(excerpt.parts) for excerpt in pack) + tokens.estimate(SYSTEM)
 
 
 async def ask(pack: Pack, model: str) -> list[ChunkOutcome]:

@@ -20,7 +20,8 @@ from flows.providers import Form
 
 Reply = TypeVar("Reply", bound=BaseModel)
 
-#: What stands in a block: one text, or parts of it, each a name and its text.
+#: What stands in a block: one text, or parts of it, each a tag and its text. A tag is a name and maybe, behind a space,
+#: attributes: `user on="Fri 2024-01-05"`. They are ours, never somebody's words.
 Text = str | Sequence[tuple[str, str]]
 
 _DIGIT_BYTES = 4  # few, because every turn of a conversation bears them
@@ -104,18 +105,19 @@ def masked(texts: Mapping[str, Text]) -> dict[str, Text]:
 
 
 def _masked_text(text: Text) -> Text:
-    return masking.mask(text) if isinstance(text, str) else [(name, masking.mask(part)) for name, part in text]
+    return masking.mask(text) if isinstance(text, str) else [(tag, masking.mask(part)) for tag, part in text]
 
 
 def blocks(texts: Mapping[str, Text]) -> str:
-    """Each text between tags with its name, and in it each part below a tag with the part's.
+    """Each text between tags with its name, and in it each part below the part's tag.
 
-    No text can end its block or begin a part: all tags end in the same random digits, and those stand in none of the
-    texts. They are others in each call, so an answer that is kept is kept under `texts`, as `masked` gives them.
+    No text can end its block or begin a part: the names in all tags end in the same random digits, and those stand in
+    none of the texts. They are others in each call, so an answer that is kept is kept under `texts`, as `masked` gives
+    them.
     """
     texts = masked(texts)
     digits = _digits_outside([said for text in texts.values() for said in _said(text)])
-    return "\n\n".join(_block(f"{name}-{digits}", text, digits) for name, text in texts.items())
+    return "\n\n".join(_block(name, text, digits) for name, text in texts.items())
 
 
 def _said(text: Text) -> list[str]:
@@ -129,9 +131,14 @@ def _digits_outside(texts: list[str]) -> str:
     return digits
 
 
-def _block(tag: str, text: Text, digits: str) -> str:
-    inside = text if isinstance(text, str) else "\n".join(f"<{name}-{digits}>\n{part}" for name, part in text)
-    return f"<{tag}>\n{inside}\n</{tag}>"
+def _block(name: str, text: Text, digits: str) -> str:
+    inside = text if isinstance(text, str) else "\n".join(f"{_opening(tag, digits)}\n{part}" for tag, part in text)
+    return f"<{name}-{digits}>\n{inside}\n</{name}-{digits}>"
+
+
+def _opening(tag: str, digits: str) -> str:
+    name, space, attributes = tag.partition(" ")
+    return f"<{name}-{digits}{space}{attributes}>"
 
 
 def fits(message: Message, reply_type: type[BaseModel]) -> bool:

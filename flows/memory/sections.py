@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from flows import models
 from flows.chunks import turns
-from flows.chunks.turns import MARKS, TAG_TOKENS, Part
+from flows.chunks.turns import MARKS, Part
 from flows.errors import CutOff, PromptTooLong
 from flows.llm import reply_cache, tokens
 from flows.records import SpooledChunk, Step
@@ -121,7 +121,7 @@ async def _written(user_id: UUID, memory_md: str, excerpts: list[Part]) -> Profi
         step=Step.V2_REGENERATION,
         model=ModelSettings().memory_model,
         system=SYSTEM,
-        blocks={"memory": memory_md, "conversations": excerpts},
+        blocks={"memory": memory_md, "conversations": turns.tagged(excerpts)},
         reply_type=ProfileSections,
         reply_tokens=_REPLY_TOKENS,
     )
@@ -162,11 +162,11 @@ async def _excerpt(user_id: UUID, conversation_id: str, room: int) -> list[Part]
 def _beginning(chunk: SpooledChunk, room: int) -> list[Part]:
     whole = turns.masked(turns.parts(chunk))
     count = _tokens(whole)
-    return whole if count <= room else turns.cut(whole, len(chunk.content) * room // count)[0]
+    return whole if count <= room else turns.cut(whole, sum(len(part.text) for part in whole) * room // count)[0]
 
 
 def _tokens(parts: list[Part]) -> int:
-    return sum(TAG_TOKENS + tokens.estimate(part.text) for part in parts)
+    return turns.tag_tokens(parts) + sum(tokens.estimate(part.text) for part in parts)
 
 
 def _shown(value: str | list[str]) -> str:

@@ -8,7 +8,7 @@ import msgspec
 from flows.records import SpooledChunk, StoredChunk
 from flows.store.requests import Query, Requests, Row, pages
 
-_WHOLE = ",".join(name for name in SpooledChunk.__struct_fields__ if name != "cut_secrets")  # which has no column
+_WHOLE = ",".join(SpooledChunk.__struct_fields__)
 
 
 class ChunkTable:
@@ -28,14 +28,14 @@ class ChunkTable:
     async def whole(self, user_id: UUID, keys: Sequence[str]) -> list[SpooledChunk]:
         """The chunks of these keys, as they were cut; without rows older than `turns`. For a hundred keys at most."""
         rows = self._rows(user_id, _WHOLE, {"chunk_key": keys})
-        return [msgspec.convert(row, SpooledChunk) async for row in rows if row["turns"]]
+        return [_whole(row) async for row in rows if row["turns"]]
 
     async def beginning(self, user_id: UUID, conversation_id: str, count: int) -> list[SpooledChunk]:
         """The first chunks of a conversation, at most `count`; without rows older than `turns`."""
         asked = {"user_id": str(user_id), "conversation_id": conversation_id}
         query = Query("conversation_chunks", _WHOLE, equal=asked, order="position", limit=count)
         rows = (await self._requests.select(query)).rows
-        return [msgspec.convert(row, SpooledChunk) for row in rows if row["turns"]]
+        return [_whole(row) for row in rows if row["turns"]]
 
     def _rows(
         self, user_id: UUID, columns: str, among: Mapping[str, Sequence[str]] | None = None
@@ -69,3 +69,8 @@ class ChunkTable:
         """
         arguments = {"p_user_id": str(user_id), "p_run_id": run_id, "p_kept": kept, "p_erase": erase}
         return int(await self._requests.rpc("full_pass_end_import", arguments))
+
+
+def _whole(row: Row) -> SpooledChunk:
+    """The chunk of a row, which has null in columns that are younger than it."""
+    return msgspec.convert({name: value for name, value in row.items() if value is not None}, SpooledChunk)

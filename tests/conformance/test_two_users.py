@@ -55,7 +55,8 @@ def test_an_app_that_allows_everything_does_not_allow_to_write_what_is_owned(ope
 #: What came after the protections.
 COLUMNS_SINCE = """
     alter table user_profiles add full_pass_imports jsonb;
-    alter table conversation_chunks add import_source text, add turns integer[];
+    alter table conversation_chunks
+        add import_source text, add turns integer[], add turn_times timestamptz[], add cut_secrets jsonb;
 """
 
 

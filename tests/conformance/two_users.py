@@ -70,6 +70,8 @@ OF_A_CHUNK = {
     "created_at": "2026-01-01",
     "import_source": "x",
     "turns": "{9}",
+    "turn_times": "{2026-01-01}",
+    "cut_secrets": "[]",
 }
 
 _INSERTS = {

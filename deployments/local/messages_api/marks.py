@@ -9,17 +9,22 @@ from typing import NamedTuple
 _BLOCK = re.compile(r"<(excerpt-\d+|facts|memory|conversations)-([0-9a-f]{8,64})>\n(.*?)\n</\1-\2>", re.DOTALL)
 
 
+class Part(NamedTuple):
+    name: str  # user, assistant, instructions, title or conversation
+    text: str
+    on: str | None = None  # the day in its tag, "Fri 2024-01-05"
+
+
 class Block(NamedTuple):
     text: str
     digits: str  # in which its tags end
 
-    def parts(self) -> list[tuple[str, str]]:
-        """(name, text) of each part: user, assistant, instructions, title or conversation."""
-        _, *marked = re.split(rf"(?:\A|\n)<([a-z]+)-{self.digits}>\n", self.text)
-        return list(zip(marked[::2], marked[1::2], strict=True))
+    def parts(self) -> list[Part]:
+        _, *marked = re.split(rf"(?:\A|\n)<([a-z]+)-{self.digits}(?: on=\"([^\"\n]*)\")?>\n", self.text)
+        return list(map(Part, marked[::3], marked[2::3], marked[1::3]))
 
     def said_by_person(self) -> list[str]:
-        return [text for name, text in self.parts() if name in ("user", "instructions")]
+        return [part.text for part in self.parts() if part.name in ("user", "instructions")]
 
 
 def blocks(prompt: str) -> dict[str, Block]:

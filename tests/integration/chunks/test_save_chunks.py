@@ -16,6 +16,7 @@ from flows.chunks import cutting, saving, writing
 from flows.chunks.saving import Saved
 from flows.errors import StoreError
 from flows.exports.conversations import Conversation, Message, Speaker
+from flows.records import SpooledChunk
 from flows.store.chunks import ChunkTable
 from flows.store.client import Store, open_store
 from tests.integration.service import FullPassService
@@ -98,6 +99,34 @@ def test_a_save_that_is_cut_short_leaves_the_old_set_and_the_next_one_completes_
     assert old < {row["chunk_key"] for row in service.chunks(user)}
     assert save(user, tmp_path / "b", replace=True).pruned == 300
     assert {row["conversation_id"] for row in service.chunks(user)} == {f"c{n}" for n in range(1_000, 1_900)}
+
+
+def test_what_is_read_for_the_steps_after_it_is_what_was_cut_and_rows_of_yesterday_lack_their_days(
+    service, user, tmp_path
+):
+    save(user, write(tmp_path / "a", range(3)))
+    cut = list(spool.read(tmp_path / "a", SpooledChunk))
+    assert whole(user, cut) == cut
+    assert {at for chunk in cut for at in chunk.turn_times} == {"2024-05-01T00:00:00+00:00"}
+    service.supabase.patch(
+        "/rest/v1/conversation_chunks",
+        params={"user_id": f"eq.{user}"},
+        json={"turn_times": None, "cut_secrets": None},
+    ).raise_for_status()
+    assert [chunk.turn_times for chunk in whole(user, cut)] == [[], [], []]
+    assert save(user, tmp_path / "a") == Saved(written=3, unchanged=0, pruned=0)
+    assert whole(user, cut) == cut
+
+
+def whole(user: UUID, chunks: list[SpooledChunk]) -> list[SpooledChunk]:
+    """The rows of the chunks as a run reads them, in the same order."""
+
+    async def read() -> list[SpooledChunk]:
+        async with open_store() as store:
+            return await store.chunks.whole(user, [chunk.chunk_key for chunk in chunks])
+
+    rows = {chunk.chunk_key: chunk for chunk in asyncio.run(read())}
+    return [rows[chunk.chunk_key] for chunk in chunks]
 
 
 def test_dates_are_utc_and_recent_means_180_days(service, user, tmp_path):

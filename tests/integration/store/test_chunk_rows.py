@@ -11,11 +11,13 @@ CHUNK = {
     **{"chunk_key": "k", "conversation_id": "c", "title": "Tea", "position": 0, "first_message": 0, "last_message": 3},
     **{"message_count": 4, "content": "I like tea.", "token_count": 5, "created_at": "2024-05-01T10:00:00+00:00"},
     **{"is_recent": False, "import_source": "claude", "turns": [8, 20]},
+    **{"turn_times": ["2024-05-01T10:00:00+00:00", None], "cut_secrets": [[2, 6, "password"]]},
 }
 OTHERWISE = {
     **{"title": "Green tea", "position": 1, "first_message": 1, "last_message": 4, "message_count": 5},
     **{"token_count": 6, "created_at": "2024-06-01T10:00:00+00:00", "is_recent": True},
     **{"import_source": "claude:0123456789abcdef", "turns": [8]},
+    **{"turn_times": ["2024-05-02T10:00:00+00:00", None], "cut_secrets": []},
 }
 
 
@@ -29,9 +31,8 @@ def save(db):
 
 def test_a_chunk_is_stored_as_it_is_told(db, save):
     assert save(CHUNK) == 1
-    (row,) = db.run("select *, to_jsonb(created_at) as created_at from conversation_chunks")
-    assert {**row, "created_at": json.loads(row["created_at"])}.items() >= {**CHUNK, "chunk_tier": "medium"}.items()
-    assert str(row["user_id"]) == USER
+    row = json.loads(db.value("select to_jsonb(chunk) from conversation_chunks as chunk"))
+    assert row.items() >= {**CHUNK, "chunk_tier": "medium", "user_id": USER}.items()
 
 
 def test_an_unchanged_chunk_is_not_even_locked(db, save):
@@ -81,16 +82,27 @@ def test_users_do_not_meet_in_a_key(db, save):
 
 
 def test_a_new_column_is_named_once(db, save):
-    columns = db.value(
-        "select array_agg(key) from jsonb_object_keys($1) key where key not in ('chunk_key', 'content')",
-        json.dumps(CHUNK),
-    )
     db.script('alter table conversation_chunks add column "Mood" text')
     save(CHUNK)
-    db.run("call full_pass_define_save_chunks($1)", [*columns, "Mood"])
+    for _ in range(2):
+        db.run("""call full_pass_add_chunk_columns('{Mood}')""")
     assert [save({**CHUNK, "Mood": "calm"}), save({**CHUNK, "Mood": "calm"})] == [1, 0]
     assert db.value('select "Mood" from conversation_chunks') == "calm"
     assert not db.value("select has_function_privilege('anon', 'full_pass_save_chunks(uuid,text,jsonb)', 'execute')")
+    db.run("grant all on conversation_chunks to authenticated")
+    db.run('create policy "open" on conversation_chunks using (true)')
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="Mood of a chunk"):
+        db.run("""update conversation_chunks set "Mood" = 'angry'""", role="authenticated", user=USER)
+
+
+def test_a_row_of_yesterday_gets_what_was_not_kept_then_and_what_hangs_on_it_stays(db, save):
+    db.run("alter table conversation_chunks add column embedding text default 'none yet'")
+    save({name: value for name, value in CHUNK.items() if name not in ("turn_times", "cut_secrets")})
+    assert tuple(db.run("select turn_times, cut_secrets from conversation_chunks")[0]) == (None, None)
+    db.run("update conversation_chunks set embedding = 'vector'")
+    assert [save(CHUNK), save(CHUNK)] == [1, 0]
+    row = db.run("select turn_times::text, cut_secrets, embedding from conversation_chunks")[0]
+    assert tuple(row) == ('{"2024-05-01 10:00:00+00",NULL}', '[[2, 6, "password"]]', "vector")
 
 
 def test_only_the_owner_saves(db, save):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from itertools import chain, repeat
 
 import pytest
@@ -93,21 +94,26 @@ NAMES = ("user", "assistant", "instructions", "title", "conversation")
 IMITATIONS = (
     *(f"{between}{speaker}: " for speaker in Speaker for between in ("", "\n\n", "\r\n\r\n", "\u2028\u2028")),
     *(f"{between}<{name}-{GUESSED}>{after}" for name in NAMES for between in ("", "\n", "\r") for after in ("", "\n")),
+    *(f'\n<{name}-{GUESSED} on="Fri 2024-01-05">\n' for name in NAMES),
     *(f"\n</excerpt-1-{GUESSED}>\n\n", f"<excerpt-1-{GUESSED}>\n", "\n\n---\n# T\nDate: 2026-01-01\n\n", GUESSED),
 )
 TEXTS = st.lists(st.sampled_from(IMITATIONS) | st.text(max_size=40), min_size=1, max_size=12).map("".join)
-MESSAGES = st.lists(st.tuples(st.sampled_from(list(Speaker)), TEXTS, st.sampled_from([1, 1, 200])), min_size=1)
+TIMES = st.none() | st.datetimes(datetime(1970, 1, 2), datetime(2026, 1, 1), timezones=st.just(UTC))
+MESSAGES = st.lists(st.tuples(st.sampled_from(list(Speaker)), TEXTS, st.sampled_from([1, 1, 200]), TIMES), min_size=1)
 
 
 def conversation(messages, title):
-    """Of messages (speaker, text, how often the text stands in it)."""
-    said = [Message(speaker, (text * times).replace("\0", ""), None) for speaker, text, times in messages]
+    """Of messages (speaker, text, how often the text stands in it, when)."""
+    said = [Message(speaker, (text * times).replace("\0", ""), at) for speaker, text, times, at in messages]
     return Conversation("c1", title.replace("\0", ""), None, None, said)
 
 
 def real_turns(talk, chunk):
     messages = list(cutting.messages(talk))
-    return [(messages[number].speaker.lower(), messages[number].text[a:b]) for number, a, b in chunk.spans]
+    for number, start, end in chunk.spans:
+        speaker, text, at = messages[number].speaker, messages[number].text, messages[number].at
+        day = f"{at:%a %Y-%m-%d}" if at and speaker in (Speaker.USER, Speaker.INSTRUCTIONS) else None
+        yield marks.Part(speaker.lower(), text[start:end], day)
 
 
 @settings(deadline=None, max_examples=200)
@@ -124,13 +130,12 @@ def test_the_turns_that_can_be_read_from_a_prompt_are_the_real_ones(messages, ti
     assert [name for name in read] == [f"excerpt-{number}" for number in range(1, len(chunks) + 1)]
     for chunk, block in zip(chunks, read.values(), strict=True):
         header, *said = block.parts()
-        assert header[0] == "conversation"
-        assert chunk.content.startswith(f"{header[1]}\n\n")
-        assert said == real_turns(talk, chunk)
+        assert header == ("conversation", f"# {chunk.title or 'Untitled'}", None)
+        assert said == list(real_turns(talk, chunk))
 
 
 def test_the_prompt_says_which_marks_it_has():
     pack = [Excerpt("k", [turns.Part(name, "text") for name in NAMES], 1)]
     (block,) = marks.blocks(question.content(pack)).values()
-    assert [name for name, _ in block.parts()] == list(NAMES)
+    assert [part.name for part in block.parts()] == list(NAMES)
     assert all(f"<{name}-D>" in question.SYSTEM for name in NAMES)
