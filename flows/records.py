@@ -7,6 +7,8 @@ from uuid import UUID
 from msgspec import Struct
 
 Kind = Literal["preference", "project", "date", "belief", "decision"]
+#: Holds now, held once and no more, is intended and not done yet.
+Stance = Literal["stated", "past", "plan"]
 
 
 class Step(StrEnum):

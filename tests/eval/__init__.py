@@ -1,0 +1,1 @@
+"""What models are measured with: facts and excerpts that people have labelled."""
