@@ -68,9 +68,10 @@ bench-extract: $(VENV)/.installed
 bench-packing: $(VENV)/.installed
 	$(BIN)/python -m tests.benchmarks.packing
 
-## bench-memory: time and memory of making facts one, by their number (a quarter of a minute)
+## bench-memory: time and memory of making facts one, and of finding candidates, by their number (a minute)
 bench-memory: $(VENV)/.installed
 	$(BIN)/python -m tests.benchmarks.consolidate
+	$(BIN)/python -m tests.benchmarks.candidates
 
 ## bench-limits: how near runs come to the rate limits of small tiers, beside runs without pacing (20 minutes)
 bench-limits: $(VENV)/.installed

@@ -46,7 +46,7 @@ def _of_one_subject(facts: list[Statement]) -> list[list[int]]:
         return joined.clusters()
     slots = _slots(facts)
     large = {fact: name for name, slot in slots.items() if len(slot) > LARGEST for fact in slot}
-    pairs = Likeness([_about(fact) for fact in facts]).pairs()
+    pairs = Likeness(_about(fact) for fact in facts).pairs()
     for _, first, second in pairs:
         if first in large and large[first] == large.get(second):
             joined.join(first, second)

@@ -10,7 +10,7 @@ from collections import Counter
 import regex
 
 from flows.memory.fingerprint import fingerprint
-from flows.memory.names import beginning, holds, names
+from flows.memory.names import beginning, lacks, names
 from flows.memory.polarity import are_opposed, denials, is_limited
 from flows.memory.quantities import calendar_names, numbers, units
 from flows.memory.statements import Statement
@@ -103,17 +103,14 @@ def _years(statement: Statement) -> set[str]:
 
 
 def _names_differ(first: Statement, second: Statement) -> bool:
-    if _lacks_name(first, second) or _lacks_name(second, first):
+    if lacks(second.text, names(first.text, first.language), second.language):
         return True
-    beginnings = beginning(first.text), beginning(second.text)
-    return all(beginnings) and not (
-        holds(second.text, beginnings[0] or "", second.language)
-        or holds(first.text, beginnings[1] or "", first.language)
-    )
-
-
-def _lacks_name(text: Statement, other: Statement) -> bool:
-    return any(not holds(other.text, name, other.language) for name in names(text.text, text.language))
+    if lacks(first.text, names(second.text, second.language), first.language):
+        return True
+    one, other = beginning(first.text), beginning(second.text)
+    if not (one and other):
+        return False
+    return lacks(second.text, {one}, second.language) and lacks(first.text, {other}, first.language)
 
 
 def _signs_differ(first: str, second: str) -> bool:

@@ -5,7 +5,7 @@ A fact is known here by its rank in the order of its rarest stems, so that those
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from heapq import nlargest
 from itertools import chain, combinations
 from math import sqrt
@@ -40,12 +40,12 @@ class Pair(NamedTuple):
 
 
 class Likeness:
-    def __init__(self, texts: Sequence[str]):
+    def __init__(self, texts: Iterable[str]):
         found = [stems(text) for text in texts]
         self._weights = _weights(found)
         by_rarity = [self._by_rarity(of_fact) for of_fact in found]
         del found
-        self._positions = sorted(range(len(texts)), key=lambda position: (by_rarity[position], position))
+        self._positions = sorted(range(len(by_rarity)), key=lambda position: (by_rarity[position], position))
         self._stems = [by_rarity[position] for position in self._positions]
         self._lengths = [sqrt(sum(map(self._weights.__getitem__, of_fact))) or 1 for of_fact in self._stems]
         self._having = _ranks(self._stems)
@@ -91,7 +91,7 @@ class Likeness:
 
     def _level(self, rank: int, own: frozenset[str], other: int) -> int:
         """The cosine of what they hold, each stem by its weight."""
-        common = sum(self._weights[stem] for stem in self._stems[other] if stem in own)
+        common = sum(map(self._weights.__getitem__, own.intersection(self._stems[other])))
         return int(_LEVELS * common / (self._lengths[rank] * self._lengths[other]) + 1e-9)
 
 

@@ -11,6 +11,7 @@ _CAPITALISED = regex.compile(r"(?<![\p{L}\p{M}\p{N}])\p{Lu}[\p{L}\p{M}\p{N}]*")
 #: A name also where a sentence begins: FastAPI, C.
 _INNER_CAPITAL = regex.compile(r"\p{Lu}.*\p{Lu}|\p{Lu}.*\p{N}|^[B-DF-HJ-NP-TV-XZ]$")
 _BEGINNING = regex.compile(r"(?:^|[.!?:;…]\s)[\s\p{P}]*$")
+_BEFORE = 20  # characters that tell whether a sentence begins
 _QUOTED = regex.compile(r'["“”„«»「『]\s*([^"“”„«»「」『』]{1,80}?)\s*["“”«»」』]')
 _KATAKANA = regex.compile(r"[\p{Katakana}ー]{2,}")
 _LATIN_IN_UNSPACED = regex.compile(r"[A-Za-z][A-Za-z0-9]+")
@@ -47,7 +48,7 @@ def names(text: str, language: str | None) -> set[str]:
 
 def _capitalised(text: str, language: str | None) -> Iterator[str]:
     for name in _CAPITALISED.finditer(text):
-        before = text[: name.start()]
+        before = text[: name.start()][-_BEFORE:]
         begins = _BEGINNING.search(before) and not _INNER_CAPITAL.search(name[0])
         elided = len(name[0]) == 1 and text[name.end() :].startswith("'")  # J'ai
         if not (
@@ -67,13 +68,14 @@ def beginning(text: str) -> str | None:
     return lower(first[0]) if first and lower(first[0]) not in _NO_NAME else None
 
 
-def holds(text: str, name: str, language: str | None) -> bool:
-    """Whether the text has the name, at a sentence's beginning too; in Russian, in any of its cases."""
-    name = name.strip()
-    if _UNSPACED.search(name) or " " in name:
-        return name in lower(text)
-    found = words(text)
-    return name in found or (language == "ru" and any(_is_case_of(name, word) for word in found))
+def lacks(text: str, any_of: set[str], language: str | None) -> bool:
+    """Whether the text lacks one of the names, also at a sentence's beginning; in Russian, in all of its cases."""
+    found, lowered = set(words(text)), lower(text)
+    return not all(
+        name in (lowered if _UNSPACED.search(name) or " " in name else found)
+        or (language == "ru" and any(_is_case_of(name, word) for word in found))
+        for name in any_of
+    )
 
 
 #: Endings of the two declensions that most names follow. Александр and Александра stay two: an ending against none of

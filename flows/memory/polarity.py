@@ -4,7 +4,7 @@ import regex
 
 from flows.memory.words import lower, words
 
-#: Words that deny the sentence they stand in. Several close to each other deny once: no me gusta nada, ne … jamais.
+#: Words that deny the sentence they stand in.
 _DENYING = {
     "en": r"not|no|nor|never|none|nobody|nothing|neither|nowhere|without|hardly|barely|cannot|instead"
     r"|(?:do|does|did|is|was|are|were|has|have|had|wo|ca|ai|could|would|should)nt|cant",
@@ -19,7 +19,7 @@ _DENYING = {
     "uk": r"не|ні|ніколи|без|немає|нічого|ніхто",
     "hi": r"नहीं|नही|न|ना|मत|बिना|बगैर",
     "ar": r"[وف]?(?:لا|لم|لن|ليس\w*|لست|لسنا|ما|غير|بدون|بلا|دون|مش|مو|أبدا|أبدًا|قط)",
-    "fa": r"نه|هرگز|بدون|ن?می‌?\w*|نیست\w*|ندار\w*",
+    "fa": r"نه|هرگز|بدون|نمی\w*|نیست\w*|ندار\w*",
     "he": r"לא|אין|בלי|אף|מעולם",
     # The verb itself is denied, and -siz is "without".
     "tr": r"değil\w*|yok\w*|hiç\w*|asla|\w+m[ıiuü]yor\w*|\w+m[ae]z\w*|\w+m[ae]m|\w+m[ae]d[ıi]\w*|\w{2,}s[ıiuü]z(?:ce)?",
@@ -89,6 +89,9 @@ _OPPOSITES = tuple(
         (r"sons?|sohn|fils|hijos?|filhos?|сын\w*", r"daughters?|tochter|fille|hijas?|filhas?|доч\w+"),
     )
 )
+#: Where different words close to each other deny once: no me gusta nada, ne … jamais. But ni adds a denial.
+_CONCORD = frozenset({"fr", "es", "pt", "it", "pl", "ru", "uk", "ar", "fa", "he", "tr"})
+_ADDING = frozenset({"ni", "nem", "né", "ни"})
 _NEAR = 3  # words
 
 
@@ -107,9 +110,20 @@ def denials(text: str, language: str | None) -> int:
     """How often a plain text says no."""
     found = words(text)
     denying = [place for place, word in enumerate(found) if _of(_DENIES, language).fullmatch(word)]
-    groups = sum(1 for last, place in zip([-9, *denying], denying, strict=False) if place - last > _NEAR)
+    groups = _groups(denying, found) if language in _CONCORD else len(denying)
     refusing = sum(1 for word in found if _of(_REFUSES, language).fullmatch(word))
     return groups + refusing + len(_UNSPACED.findall(text))
+
+
+def _groups(denying: list[int], found: list[str]) -> int:
+    count, last, group = 0, 0, set[str]()
+    for place in denying:
+        word = found[place]
+        if not group or place - last > _NEAR or word in group | _ADDING:
+            count, group = count + 1, set()
+        group.add(word)
+        last = place
+    return count
 
 
 def is_limited(text: str) -> bool:
