@@ -1,6 +1,5 @@
 """Downloads from a storage that breaks off, over real HTTP."""
 
-import asyncio
 import hashlib
 import json
 import re
@@ -14,6 +13,7 @@ import pytest
 
 from flows.errors import ExportError, StoreError
 from flows.store import download
+from tests.unit import virtual_time
 
 CONTENT = bytes(range(256)) * 4_000
 OTHER = CONTENT[::-1]
@@ -85,18 +85,18 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def storage() -> Iterator[Storage]:
     with Storage() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
 
 
 def fetch(storage: Storage, path: Path) -> int:
     async def run() -> int:
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=None) as http:  # virtual time is over before the server can answer
             url = f"http://127.0.0.1:{storage.server_address[1]}/object"
             return await download.Download(http, url, {}, "imports", patience=1).to(path)
 
-    return asyncio.run(run())
+    return virtual_time.run(run())
 
 
 def test_a_download_that_breaks_off_goes_on_where_it_broke(storage, tmp_path):
