@@ -7,6 +7,9 @@ COMPILE = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-vers
   --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade-package $(UPGRADE))
 COG = $(BIN)/python -m cogapp --verbosity=1 -P
 
+# Compiled modules are kept: otherwise each of the stack's processes, and pytest for its plugins, compiles them anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run up test unit conformance check docs hooks lock bench-read bench-extract bench-packing bench-memory bench-limits faults sample clean
 
 ## help: this list
