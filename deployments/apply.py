@@ -21,12 +21,12 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.events.schemas.automations import AutomationCore, EventTrigger
 from prefect.exceptions import ObjectAlreadyExists
 
+from deployments import WORK_POOL
 from flows.errors import SettingsError
 from flows.runs.tag_slots import SLOT_TAG
 from flows.settings import ApplySettings, fact_extraction_concurrency
 
 ROOT = Path(__file__).resolve().parent.parent
-WORK_POOL = "full-pass"
 UPKEEP_QUEUE = "upkeep"  # of retry-failed, see prefect.yaml
 
 

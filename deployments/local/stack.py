@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import httpx
 
-from deployments.apply import WORK_POOL
+from deployments import WORK_POOL
 from deployments.local.ending import Order
 from deployments.local.postgres import EmbeddedPostgres
 from deployments.local.processes import Port, Service, StackError
