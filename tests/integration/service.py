@@ -142,10 +142,8 @@ class FullPassService:
     @contextlib.contextmanager
     def running_here(self, user_id: UUID, storage_path: str) -> Iterator[Future[str]]:
         """The same beside the test; at the end it has ended, and its flow run's id is the result."""
-        with ThreadPoolExecutor(1) as thread:
-            run = thread.submit(self.run_here, user_id, storage_path)
+        with _beside(lambda: self.run_here(user_id, storage_path)) as run:
             yield run
-            run.result()
 
     @contextlib.contextmanager
     def without_worker(self) -> Iterator[None]:
@@ -165,6 +163,12 @@ class FullPassService:
             run = load_flow_run(UUID(run_id))
             running: Any = run_flow(full_pass, run, parameters=run.parameters, return_type="state")
             asyncio.run(running)
+
+    @contextlib.contextmanager
+    def executing(self, run_id: str, **settings: str) -> Iterator[Future[None]]:
+        """The same beside the test; at the end it has ended."""
+        with _beside(lambda: self.execute(run_id, **settings)) as run:
+            yield run
 
     def made_run(self, user_id: UUID) -> str:
         """The run of the user's that waits for a worker."""
@@ -340,6 +344,14 @@ class FullPassService:
                 return found
             assert time.monotonic() < deadline, f"not reached in {_WAIT_SECONDS} s: {str(found)[:2_000]}"
             time.sleep(_POLL_SECONDS)
+
+
+@contextlib.contextmanager
+def _beside(work: Callable[[], Found]) -> Iterator[Future[Found]]:
+    with ThreadPoolExecutor(1) as thread:
+        future = thread.submit(work)
+        yield future
+        future.result()
 
 
 def export_of(calls: int, name: str = "") -> list[Json]:

@@ -6,7 +6,6 @@ from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
-import psutil
 import pytest
 
 from flows.records import Step
@@ -305,53 +304,63 @@ def test_conversations_without_a_fact_fail_with_the_reason(service):
 # A run that does not end by itself
 
 
-@pytest.fixture
-def hanging_run(service):
-    """(user, run id) of a run whose extraction hangs."""
-    service.messages.put("/_control", json={"faults": [{"kind": "hang", "schema": "ChunkFacts"}]}).raise_for_status()
-    user_id = service.new_user()
-    run_id = service.trigger(user_id, service.upload(user_id, simple_export("I like tea.")))
-    service.asked(in_flight=1)
-    return user_id, run_id
+@pytest.fixture(scope="module")
+def hanging_run(stack):
+    """(user, run id, row) of a run whose extraction hangs; several tests look at it and at what comes of it."""
+    with FullPassService(stack) as service:
+        service.messages.put("/_control", json={"faults": [{"kind": "hang", "schema": "ChunkFacts"}]})
+        user_id = service.new_user()
+        path = service.upload(user_id, simple_export("I like tea."))
+        patient = {"MODEL_TIMEOUT_SECONDS": "600"}
+        run_id = service.start(settings=patient, user_id=str(user_id), storage_path=path)
+        service.asked(in_flight=1)
+        yield user_id, run_id, service.row(user_id)
 
 
-def test_a_running_pass_says_processing_and_where_it_is(service, hanging_run):
-    user_id, run_id = hanging_run
-    row = service.row(user_id)
+@pytest.fixture(scope="module")
+def second_run(stack, hanging_run):
+    """Another run of the same user, which has ended."""
+    user_id, _, _ = hanging_run
+    with FullPassService(stack) as service:
+        return service.ended(service.run_here(user_id, f"imports/{user_id}/other.zip"))
+
+
+@pytest.fixture(scope="module")
+def cancelled_run(stack, hanging_run, second_run):
+    """(user, row) when the operator has cancelled the first one."""
+    user_id, run_id, _ = hanging_run
+    with FullPassService(stack) as service:
+        service.cancel(run_id)
+        return user_id, service.settled(user_id, run_id)
+
+
+@pytest.mark.xdist_group("hanging run")
+def test_a_running_pass_says_processing_and_where_it_is(hanging_run):
+    _, run_id, row = hanging_run
     assert (row["full_pass_status"], row["full_pass_run_id"]) == ("processing", run_id)
     assert (row["import_stage"], row["progress_percent"]) == ("extract_facts", STARTS_AT_PERCENT[Step.EXTRACT_FACTS])
-    service.prefect.post(f"/flow_runs/{run_id}/set_state", json={"state": {"type": "CANCELLING"}})
-    service.settled(user_id, run_id)
 
 
-def test_a_cancelled_run_is_failed_by_the_operator_and_not_retried(service, hanging_run):
-    user_id, run_id = hanging_run
-    service.prefect.post(f"/flow_runs/{run_id}/set_state", json={"state": {"type": "CANCELLING"}}).raise_for_status()
-    row = service.settled(user_id, run_id)
+@pytest.mark.xdist_group("hanging run")
+def test_a_second_run_for_the_same_user_ends_at_once_and_changes_nothing(service, hanging_run, second_run):
+    user_id, run_id, before = hanging_run
+    assert second_run["state_type"] == "FAILED"
+    assert f"NotOwner: flow run {run_id} has this user" in second_run["state"]["message"]
+    assert service.row(user_id) == before
+
+
+@pytest.mark.xdist_group("hanging run")
+def test_a_cancelled_run_is_failed_by_the_operator_and_not_retried(cancelled_run):
+    _, row = cancelled_run
     assert row["full_pass_error"].startswith("step=extract_facts: Cancelled: cancelled by operator (permanent: ")
     assert row["full_pass_next_retry_at"] is None
 
 
-def test_a_killed_process_is_a_failed_pass_that_will_be_retried(service, stack, hanging_run):
-    user_id, run_id = hanging_run
-    family = psutil.Process(stack.services["worker"].pid).children(recursive=True)
-    for process in family:
-        process.kill()
-    assert service.ended(run_id)["state_type"] == "CRASHED"
-    row = service.settled(user_id, run_id)
-    assert row["full_pass_error"].startswith("step=extract_facts: Crashed: ")
-    assert row["full_pass_next_retry_at"] is not None
-
-
-def test_a_second_run_for_the_same_user_ends_at_once_and_changes_nothing(service, hanging_run):
-    user_id, run_id = hanging_run
-    before = service.row(user_id)
-    run = service.ended(service.run_here(user_id, f"imports/{user_id}/other.zip"))
-    assert run["state_type"] == "FAILED"
-    assert f"NotOwner: flow run {run_id} has this user" in run["state"]["message"]
+@pytest.mark.xdist_group("hanging run")
+def test_a_second_run_that_ended_at_once_stays_without_consequence(service, cancelled_run):
+    user_id, before = cancelled_run
+    service.tick()
     assert service.row(user_id) == before
-    service.prefect.post(f"/flow_runs/{run_id}/set_state", json={"state": {"type": "CANCELLING"}})
-    service.settled(user_id, run_id)
 
 
 def test_a_user_whose_run_is_dead_is_taken_over(service):
@@ -366,15 +375,9 @@ def test_the_scheduled_flow_starts_the_next_try_of_a_failed_user_once(service):
     failed = service.full_pass(user_id, simple_export("I like tea."))
     assert failed["full_pass_status"] == "failed"
     service.due(user_id)
-    for _ in range(2):
-        service.retry_failed()
-    named = {"flow_runs": {"name": {"any_": [f"full-pass-{user_id}"]}}, "sort": "START_TIME_ASC"}
-
-    def retries():
-        runs = service.prefect.post("/flow_runs/filter", json=named).json()
-        return [run["id"] for run in runs if run["id"] != failed["full_pass_run_id"]]
-
-    (retry,) = service.wait(retries, bool)  # a run has its name when it has begun
-    service.ended(retry)
-    row = service.settled(user_id, retry)
+    with service.without_worker():
+        for _ in range(2):
+            service.tick()
+        service.execute(service.made_run(user_id))
+    row = service.row(user_id)
     assert (row["full_pass_status"], row["full_pass_attempts"]) == ("complete", 2)

@@ -68,7 +68,7 @@ def test_users_read_only_their_own_facts(service):
     assert service.supabase.get("/rest/v1/chunk_facts", headers=other).json() == []
 
 
-def test_a_killed_run_repeats_at_most_the_calls_that_were_in_flight(service):
+def test_a_killed_run_is_a_failed_pass_of_which_at_most_the_calls_that_were_in_flight_are_repeated(service):
     faults(service, latency=0.2)
     user_id = service.new_user()
     path = service.upload(user_id, export_of(30))
@@ -76,7 +76,10 @@ def test_a_killed_run_repeats_at_most_the_calls_that_were_in_flight(service):
     service.asked(calls=10)
     service.kill_run(run_id)
     in_flight = service.messages.get("/_control").json()["in_flight"]["now"]
-    service.settled(user_id, run_id)
+    assert service.ended(run_id)["state_type"] == "CRASHED"
+    row = service.settled(user_id, run_id)
+    assert row["full_pass_error"].startswith("step=extract_facts: Crashed: ")
+    assert row["full_pass_next_retry_at"] is not None
     service.run_here(user_id, path)
     assert service.row(user_id)["full_pass_status"] == "complete"
     assert service.calls() <= 30 + 3

@@ -19,19 +19,19 @@ def holders(service: FullPassService, *run_ids: str) -> list[int]:
 
 
 def test_two_runs_share_the_slots_and_the_one_that_is_left_takes_all(service):
+    """One on the worker, one here: they meet on the server only."""
     service.messages.put("/_control", json={"latency_seconds": 2}).raise_for_status()
-    users = [service.new_user() for _ in range(2)]
-    runs = []
-    for number, (user_id, calls) in enumerate(zip(users, (400, 4), strict=True)):
-        path = service.upload(user_id, export_of(calls, f"{number} "))
-        runs.append(service.start(user_id=str(user_id), storage_path=path))
-        service.wait(lambda: holders(service, *runs)[-1], bool)
-    shares = service.wait(lambda: holders(service, *runs), lambda held: sum(held) == LIMIT)
-    assert sorted(shares) == [1, 2]
-    service.messages.put("/_control", json={"latency_seconds": 0.3}).raise_for_status()
-    service.succeeded(users[1])
-    assert service.row(users[0])["full_pass_status"] == "processing"
-    service.wait(lambda: holders(service, runs[0]), lambda held: held == [LIMIT])
+    long, short = (service.new_user() for _ in range(2))
+    first = service.start(user_id=str(long), storage_path=service.upload(long, export_of(200, "0 ")))
+    service.wait(lambda: holders(service, first), lambda held: held != [0])
+    with service.running_here(short, service.upload(short, export_of(4, "1 "))):
+        second = service.wait(lambda: service.row(short)["full_pass_run_id"], bool)
+        shares = service.wait(lambda: holders(service, first, second), lambda held: sum(held) == LIMIT and all(held))
+        assert sorted(shares) == [1, 2]
+        service.messages.put("/_control", json={"latency_seconds": 0.7}).raise_for_status()
+    assert service.row(short)["full_pass_status"] == "complete"
+    assert service.row(long)["full_pass_status"] == "processing"
+    service.wait(lambda: holders(service, first), lambda held: held == [LIMIT])
     service.messages.put("/_control", json={}).raise_for_status()
-    service.succeeded(users[0])
+    service.succeeded(long)
     assert service.messages.get("/_control").json()["in_flight"]["max_by_schema"]["ChunkFacts"] == LIMIT

@@ -25,18 +25,18 @@ def fault(service: FullPassService, **given: object) -> None:
 def test_a_database_that_is_away_does_not_hide_the_error_and_nothing_is_asked_twice(service, stack):
     user_id = service.new_user()
     path = service.upload(user_id, simple_export("I like tea."))
-    with Holds(stack.database_url) as holds:
+    with service.without_worker(), Holds(stack.database_url) as holds:
         holds.place(user_id, "save_memory")
-        impatient = {"SUPABASE_PATIENCE_SECONDS": "1"}
-        run_id = service.start(settings=impatient, user_id=str(user_id), storage_path=path)
-        holds.reached(user_id)
-        stack.postgres.close_database(stack.database_name)
-        try:
-            run = service.ended(run_id)
-            service.gone(run_id)
-        finally:
-            stack.postgres.open_database(stack.database_name)
+        run_id = service.start(user_id=str(user_id), storage_path=path)
+        with service.executing(run_id, SUPABASE_PATIENCE_SECONDS="1") as running:
+            holds.reached(user_id)
+            stack.postgres.close_database(stack.database_name)
+            try:
+                running.result()
+            finally:
+                stack.postgres.open_database(stack.database_name)
         holds.lose()
+    run = service.run(run_id)
     assert run["state_type"] == "FAILED"
     assert "StepFailed: step=save_memory: StoreError: " in run["state"]["message"]
     assert service.row(user_id)["full_pass_status"] == "processing"
@@ -54,14 +54,14 @@ def test_a_database_that_is_away_does_not_hide_the_error_and_nothing_is_asked_tw
 def test_a_run_that_never_reached_the_database_is_not_forgotten(service, stack):
     user_id = service.new_user()
     path = service.upload(user_id, simple_export("I like tea."))
-    stack.postgres.close_database(stack.database_name)
-    try:
-        impatient = {"SUPABASE_PATIENCE_SECONDS": "1"}
-        run_id = service.start(settings=impatient, user_id=str(user_id), storage_path=path)
-        assert service.ended(run_id)["state_type"] == "FAILED"
-        service.gone(run_id)
-    finally:
-        stack.postgres.open_database(stack.database_name)
+    with service.without_worker():
+        run_id = service.start(user_id=str(user_id), storage_path=path)
+        stack.postgres.close_database(stack.database_name)
+        try:
+            service.execute(run_id, SUPABASE_PATIENCE_SECONDS="1")
+        finally:
+            stack.postgres.open_database(stack.database_name)
+    assert service.run(run_id)["state_type"] == "FAILED"
     assert service.row(user_id)["full_pass_status"] == "pending"
     service.tick(most_starts=0)
     row = service.row(user_id)
@@ -72,20 +72,6 @@ def test_a_run_that_never_reached_the_database_is_not_forgotten(service, stack):
         assert service.tick()["started"] == 1
         service.execute(service.made_run(user_id))
     assert service.succeeded(user_id)["full_pass_attempts"] == 2
-
-
-def test_a_second_run_that_ended_at_once_stays_without_consequence(service):
-    fault(service, kind="hang", schema="ChunkFacts")
-    user_id = service.new_user()
-    path = service.upload(user_id, simple_export("I like tea."))
-    run_id = service.trigger(user_id, path)
-    service.asked(in_flight=1)
-    other = service.run_here(user_id, path)
-    assert "NotOwner" in service.ended(other)["state"]["message"]
-    service.cancel(run_id)
-    before = service.settled(user_id, run_id)
-    service.tick()
-    assert service.row(user_id) == before
 
 
 def test_a_run_that_has_lost_its_user_stops_in_the_middle_of_extraction(service):
@@ -272,5 +258,7 @@ def test_the_command_that_the_readme_names_starts_a_pass(service):
     user_id = service.new_user()
     path = service.upload(user_id, simple_export("I like tea."))
     given = ("-p", f"user_id={user_id}", "-p", f"storage_path={path}")
-    service.prefect_cli("deployment", "run", "full-pass/full-pass", *given)
+    with service.without_worker():
+        service.prefect_cli("deployment", "run", "full-pass/full-pass", *given)
+        service.execute(service.made_run(user_id))
     assert service.succeeded(user_id)["full_pass_attempts"] == 1
