@@ -7,9 +7,6 @@ COMPILE = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-vers
   --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade-package $(UPGRADE))
 COG = $(BIN)/python -m cogapp --verbosity=1 -P
 
-# Compiled modules are kept: otherwise each of the stack's processes, and pytest for its plugins, compiles them anew.
-unexport PYTHONDONTWRITEBYTECODE
-
 .PHONY: help run up test unit conformance check docs hooks lock bench-read bench-extract bench-packing bench-memory bench-limits faults sample clean
 
 ## help: this list
@@ -71,10 +68,11 @@ bench-extract: $(VENV)/.installed
 bench-packing: $(VENV)/.installed
 	$(BIN)/python -m tests.benchmarks.packing
 
-## bench-memory: time and memory of making facts one, and of finding candidates, by their number (a minute)
+## bench-memory: time and memory of step 5 by the number of facts, and what of planted facts comes through (6 minutes)
 bench-memory: $(VENV)/.installed
 	$(BIN)/python -m tests.benchmarks.consolidate
 	$(BIN)/python -m tests.benchmarks.candidates
+	$(BIN)/python -m tests.benchmarks.planted
 
 ## bench-limits: how near runs come to the rate limits of small tiers, beside runs without pacing (20 minutes)
 bench-limits: $(VENV)/.installed

@@ -18,7 +18,7 @@ from flows.chunks import saving, writing
 from flows.chunks.saving import Saved
 from flows.extraction import extract
 from flows.extraction.extract import Extracted
-from flows.llm.client import open_model
+from flows.llm.client import current_model, open_model
 from flows.memory import consolidation, document, reduction, sections
 from flows.records import RunFile, Step
 from flows.runs import status
@@ -68,11 +68,14 @@ async def extract_facts(user_id: UUID, chunks_file: Path) -> Extracted:
 
 
 @task(cache_policy=NO_CACHE)
-async def consolidate_facts(user_id: UUID, found_facts: Path) -> Path:
-    """Step 5: facts that say the same become one with several sources."""
+async def consolidate_facts(user_id: UUID, found_facts: Path, replace: bool = False) -> Path:
+    """Step 5: the user's rows of memory_facts: what says the same is one, what has been replaced keeps its time."""
     async with step(Step.CONSOLIDATE_FACTS, user_id) as figures:
         unique_facts = found_facts.with_name(RunFile.UNIQUE_FACTS)
-        figures.add(asdict(await asyncio.to_thread(consolidation.consolidate, found_facts, unique_facts)))
+        try:
+            figures.add(asdict(await consolidation.consolidate(user_id, run_id(), found_facts, unique_facts, replace)))
+        finally:
+            figures.add(current_model().usage.total(Step.CONSOLIDATE_FACTS).figures())
         return unique_facts
 
 
@@ -143,7 +146,7 @@ async def full_pass(
         chunks_file = await chunk_conversations(user_id, export, conversation_count)
         saved = await save_chunks(user_id, chunks_file, replace)
         extracted = await extract_facts(user_id, chunks_file)
-        unique_facts = await consolidate_facts(user_id, extracted.facts_file)
+        unique_facts = await consolidate_facts(user_id, extracted.facts_file, replace)
         reduced_facts = await hierarchical_reduce(user_id, unique_facts)
         memory_file = await generate_memory(user_id, reduced_facts)
         await save_memory(user_id, memory_file)

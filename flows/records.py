@@ -75,12 +75,23 @@ class StoredChunk(Struct):
     turns: list[int] | None = None  # None: written before they were kept
 
 
-class StoredFact(Struct):
-    """A fact as a model has found it in a chunk, and as chunk_facts.facts keeps it."""
+class StoredFact(Struct, omit_defaults=True):
+    """A fact as a model has found it in a chunk, and as chunk_facts.facts keeps it.
+
+    Answers from before quotes were kept have kind, text and date only.
+    """
 
     kind: Kind
     text: str
-    date: str | None = None  # of the fact itself: YYYY, YYYY-MM or YYYY-MM-DD
+    date: str | None = None  # on which it happened, happens or began: YYYY, YYYY-MM or YYYY-MM-DD
+    until: str | None = None  # on which it ended or will end
+    subject: str | None = None  # whom it is about, in the person's words; None: the person
+    slot: str | None = None  # what of a life it fills, of which there is one at a time: home, work, project:boat
+    stance: Stance = "stated"
+    language: str | None = None  # of the text, ISO 639
+    quote: str | None = None  # the person's words that say it
+    message: int | None = None  # that holds the quote: its number within the conversation, from 0
+    said: str | None = None  # when that message was written, ISO 8601; None: nobody knows
 
 
 class ChunkOutcome(Struct, omit_defaults=True):
@@ -92,27 +103,61 @@ class ChunkOutcome(Struct, omit_defaults=True):
     outcome: Literal["facts", "refused", "failed"]
     facts: list[StoredFact] = []
     error: str | None = None
+    unsupported: int = 0  # facts that the model told, and the person's words do not say
 
 
-class FoundFact(Struct):
+class FoundFact(StoredFact, kw_only=True):
     """A fact with the chunk that says it."""
 
-    kind: Kind
-    text: str
-    date: str | None
-    seen: str | None  # the day of the chunk, YYYY-MM-DD
     chunk_key: str
+    conversation_id: str
 
 
-class KnownFact(Struct):
-    """A fact that stands once, whoever says it how often."""
+class KnownFact(Struct, omit_defaults=True):
+    """A fact that stands once, whoever says it how often: a row of memory_facts, without the user."""
 
     kind: Kind
     text: str
-    date: str | None = None
-    seen: str | None = None  # the latest day on which it was said
-    mentions: int = 0  # chunks that say it
-    sources: list[str] = []  # their keys, as they were said
+    id: UUID | None = None  # None: what a reduction has made, which is in no table
+    subject: str | None = None
+    slot: str | None = None
+    language: str | None = None
+    stance: Stance = "stated"
+    status: Literal["current", "superseded"] = "current"
+    superseded_by: UUID | None = None
+    valid_from: str | None = None
+    valid_to: str | None = None
+    said_first: str | None = None
+    said_last: str | None = None
+    mentions: int = 0  # messages that say it
+    conversations: int = 0
+
+
+class FactSource(Struct, frozen=True):
+    """Something that says a fact: a row of memory_fact_sources, without the user and the fact."""
+
+    chunk_key: str
+    conversation_id: str
+    message: int | None
+    quote: str | None
+    said_at: str | None
+
+
+class FactRow(KnownFact, kw_only=True, omit_defaults=False):
+    """A fact with all that says it, as it is saved."""
+
+    statement_keys: list[str]
+    digest: str  # of everything else
+    sources: list[FactSource]
+
+
+class StoredRow(Struct):
+    """By what a stored fact is known again."""
+
+    id: UUID
+    status: Literal["current", "superseded", "withdrawn", "forgotten"]
+    statement_keys: list[str]
+    digest: str | None
 
 
 class ProfileRow(Struct):

@@ -124,7 +124,7 @@ class ModelSettings(Environment):
     extraction_model: str = "claude-haiku-5-5"
     #: Of steps 6, 7 and 9.
     memory_model: str = "claude-haiku-5-5"
-    #: How much step 4 lets the model think before it answers: `off`, or with `low`, `medium` or `high` effort.
+    #: How much steps 4 and 5 let the model think before it answers: `off`, or with `low`, `medium` or `high` effort.
     extraction_thinking: Thinking = "off"
     #: The same for steps 6, 7 and 9, which ask few questions that need judgement.
     memory_thinking: Thinking = "medium"
@@ -171,7 +171,9 @@ class ModelSettings(Environment):
         return self
 
     def thinking(self, step: Step) -> Thinking:
-        return self.extraction_thinking if step is Step.EXTRACT_FACTS else self.memory_thinking
+        return (
+            self.extraction_thinking if step in (Step.EXTRACT_FACTS, Step.CONSOLIDATE_FACTS) else self.memory_thinking
+        )
 
 
 class PassSettings(Environment):

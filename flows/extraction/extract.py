@@ -14,6 +14,7 @@ from pathlib import Path
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import asdict
 from prefect import get_client, task
 from prefect.cache_policies import NO_CACHE
 
@@ -31,6 +32,7 @@ from flows.steps import StepFigures, run_id
 from flows.store.client import current_store
 
 _OLDER_AT_ONCE = 200
+_NO_DAY = "1970-01-01"  # stands for none in an older schema
 
 Write = Callable[[msgspec.Struct], None]
 
@@ -45,6 +47,8 @@ class Extracted:
     refused: int = 0
     #: Chunks of earlier imports about which nobody can be asked, and that no earlier answer is about either.
     unasked: int = 0
+    facts: int = 0
+    unsupported: int = 0  # facts that models told, and no words of the person's own say
     errors: Counter[str] = field(default_factory=Counter)  # type → chunks that have no answer because of it
 
     @property
@@ -58,6 +62,8 @@ class Extracted:
             "refused": self.refused,
             "failed": self.failed,
             "coverage": f"{self.answered / max(self.chunks, 1):.2%}",
+            "facts": self.facts,
+            "unsupported": self.unsupported,
             **({"unasked": self.unasked} if self.unasked else {}),
         }
 
@@ -65,6 +71,8 @@ class Extracted:
         self.chunks += 1
         self.answered += answer.outcome == "facts"
         self.refused += answer.outcome == "refused"
+        self.facts += len(answer.facts)
+        self.unsupported += answer.unsupported
         if answer.outcome == "failed":
             self.errors[(answer.error or "").partition(":")[0]] += 1
 
@@ -139,11 +147,12 @@ async def _collected(user_id: UUID, model: str, chunks_file: Path) -> Extracted:
         async for chunk, answer in _with_answers(user_id, model):
             if answer is not None:
                 extracted.count(answer)
+            elif chunk.turns is not None:
+                extracted.chunks += 1
+            if answer is not None and answer.outcome == "facts":
                 _write_facts(write, chunk, answer)
-            elif chunk.turns is None:
-                older.append(chunk)
             else:
-                extracted.chunks += 1  # without an answer
+                older.append(chunk)
             if len(older) == _OLDER_AT_ONCE:
                 await _collect_older(user_id, older, extracted, write)
                 older = []
@@ -153,28 +162,37 @@ async def _collected(user_id: UUID, model: str, chunks_file: Path) -> Extracted:
 
 async def _with_answers(user_id: UUID, model: str) -> AsyncIterator[tuple[StoredChunk, ChunkOutcome | None]]:
     """Each of the user's chunks and its answer. Both are read in the order of the keys, so that neither is held."""
-    answers = current_store().answers.of_chunks(user_id, PROMPT_VERSION, model, "chunk_key,outcome,facts,error")
+    answers = current_store().answers.of_chunks(
+        user_id, PROMPT_VERSION, model, "chunk_key,outcome,facts,error,unsupported"
+    )
     answer = await anext(answers, None)
-    async for chunk in current_store().chunks.stored(user_id, "chunk_key,created_at,turns"):
+    async for chunk in current_store().chunks.stored(user_id, "chunk_key,conversation_id,created_at,turns"):
         while answer is not None and answer.chunk_key < chunk.chunk_key:  # of a chunk that has gone
             answer = await anext(answers, None)
         yield chunk, answer if answer is not None and answer.chunk_key == chunk.chunk_key else None
 
 
 async def _collect_older(user_id: UUID, chunks: list[StoredChunk], extracted: Extracted, write: Write) -> None:
-    """The last facts of chunks that cannot be asked about, until their conversation is imported again."""
+    """The last facts of chunks that have no answer now: asking failed, or cannot be, as nobody knows who speaks."""
     answers = await current_store().answers.older(user_id, [chunk.chunk_key for chunk in chunks]) if chunks else []
     found = {answer.chunk_key: answer for answer in answers}
     for chunk in chunks:
-        if answer := found.get(chunk.chunk_key):
-            extracted.count(answer)
+        answer = found.get(chunk.chunk_key)
+        if answer:
             _write_facts(write, chunk, answer)
-        else:
+        if chunk.turns is None and answer:
+            extracted.count(answer)
+        elif chunk.turns is None:
             extracted.unasked += 1
 
 
 def _write_facts(write: Write, chunk: StoredChunk, answer: ChunkOutcome) -> None:
     """Masked again: an answer can be older than a rule of what is a secret."""
-    day = (chunk.created_at or "")[:10] or None
     for fact in answer.facts:
-        write(FoundFact(fact.kind, masking.mask(fact.text), fact.date, day, chunk.chunk_key))
+        found = FoundFact(**asdict(fact), chunk_key=chunk.chunk_key, conversation_id=chunk.conversation_id or "")
+        found.text = masking.mask(fact.text)
+        if fact.quote is not None:
+            found.quote = masking.mask(fact.quote)
+        elif not (chunk.created_at or "").startswith(_NO_DAY):  # of an answer from before messages had their own dates
+            found.said = chunk.created_at
+        write(found)

@@ -15,8 +15,8 @@ from typing import Any
 
 from flows import models
 from flows.errors import InvalidReply, Refused
-from flows.extraction import question
-from flows.extraction.packing import Pack
+from flows.extraction import packing, question
+from flows.extraction.packing import Excerpt, Pack
 from flows.extraction.pending import PendingChunks
 from flows.extraction.question import PROMPT_VERSION, ChunkFacts
 from flows.llm.client import current_model
@@ -31,11 +31,12 @@ SHARE_OF_PRICE = 0.5
 _MOST_REQUESTS = 10_000
 _MOST_BYTES = 16_000_000
 _ROUNDS = 3  # of handing in what has expired or met an error of the API
-_ANSWERS_AT_ONCE = 50
+_ANSWERS_AT_ONCE = 20  # with two to four chunks each
 
 _STEP = Step.EXTRACT_FACTS
 
 Portion = dict[str, tuple[Pack, dict[str, Any]]]  # custom_id → what is asked about, the request's parameters
+Answered = tuple[list[str], ChunkFacts]  # keys of the chunks that were asked about, in the order of their excerpts
 
 
 async def answer(pending: PendingChunks) -> PendingChunks:
@@ -119,26 +120,43 @@ async def _ended(pending: PendingChunks, batch_id: str) -> bool:
 async def _collect(pending: PendingChunks, batch: PendingBatch) -> set[bytes]:
     """Stores the answers; returns the keys of chunks whose question has to be put differently."""
     in_vain: set[bytes] = set()
-    outcomes: list[ChunkOutcome] = []
+    refused: list[ChunkOutcome] = []
+    answered: list[Answered] = []
     async for line in current_model().batch_results(_STEP, pending.model, batch.batch_id):
         chunk_keys = batch.requests.get(line.custom_id, [])
-        new = [key for key in chunk_keys if bytes.fromhex(key) not in pending.answered]
+        new = {key for chunk_key in chunk_keys if (key := bytes.fromhex(chunk_key)) not in pending.answered}
         if not new or line.result.type != "succeeded":  # what errored, expired or was canceled cost nothing
             continue
         current_model().usage.record(_STEP, pending.model, line.result.message.usage, SHARE_OF_PRICE)
         try:
-            reply = parsed(line.result.message, ChunkFacts, _max_tokens(pending.model))
-            outcomes += question.outcomes(chunk_keys, reply)
+            answered.append((chunk_keys, parsed(line.result.message, ChunkFacts, _max_tokens(pending.model))))
         except InvalidReply as error:
             if isinstance(error, Refused) and len(chunk_keys) == 1:
-                outcomes.append(question.without_answer(chunk_keys[0], error))
+                refused.append(question.without_answer(chunk_keys[0], error))
             else:
-                in_vain |= {bytes.fromhex(key) for key in new}
-        if len(outcomes) >= _ANSWERS_AT_ONCE:
-            await pending.save(outcomes)
-            outcomes = []
-    if outcomes:
-        await pending.save(outcomes)
+                in_vain |= new
+        if len(answered) == _ANSWERS_AT_ONCE:
+            in_vain |= await _save(pending, answered)
+            answered = []
+    in_vain |= await _save(pending, answered)
+    await pending.save(refused)
+    return in_vain
+
+
+async def _save(pending: PendingChunks, answered: list[Answered]) -> set[bytes]:
+    """Stores what the chunks' own words say of the replies; returns the keys of chunks that have none by that."""
+    keys = [key for chunk_keys, _ in answered for key in chunk_keys]
+    chunks = {chunk.chunk_key: chunk for chunk in await current_store().chunks.whole(pending.user_id, keys)}
+    outcomes: list[ChunkOutcome] = []
+    in_vain: set[bytes] = set()
+    for chunk_keys, reply in answered:
+        # The user may have deleted a chunk meanwhile; the others keep their numbers.
+        pack = [packing.whole(chunks[key]) if key in chunks else Excerpt(key, [], 0) for key in chunk_keys]
+        try:
+            outcomes += [outcome for outcome in question.outcomes(pack, reply) if outcome.chunk_key in chunks]
+        except InvalidReply:
+            in_vain |= {bytes.fromhex(key) for key in chunk_keys}
+    await pending.save(outcomes)
     return in_vain
 
 

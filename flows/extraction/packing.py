@@ -26,6 +26,10 @@ class Excerpt:
 Pack = list[Excerpt]
 
 
+def whole(chunk: SpooledChunk) -> Excerpt:
+    return Excerpt(chunk.chunk_key, turns.parts(chunk), chunk.token_count)
+
+
 def packs(chunks_file: Path, known: Iterable[Container[bytes]], up_to: int) -> Iterator[Pack]:
     """The chunks whose key is in none of `known`, each once, in packs of at most `up_to` tokens or of one chunk."""
     pack: Pack = []
@@ -39,7 +43,7 @@ def packs(chunks_file: Path, known: Iterable[Container[bytes]], up_to: int) -> I
         if pack and size + chunk.token_count > up_to:
             yield pack
             pack, size = [], 0
-        pack.append(Excerpt(chunk.chunk_key, turns.parts(chunk), chunk.token_count))
+        pack.append(whole(chunk))
         size += chunk.token_count
     if pack:
         yield pack

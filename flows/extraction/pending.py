@@ -76,6 +76,8 @@ class PendingChunks:
 
     async def save(self, outcomes: list[ChunkOutcome]) -> None:
         """Stores what a call has answered; a pause that another run has begun is kept from then on."""
+        if not outcomes:
+            return
         seconds = await current_store().answers.save(self.user_id, PROMPT_VERSION, self.model, outcomes)
         current_model().retry.pause(self.model, seconds)
         await self._progress.advance(len(outcomes))

@@ -1,87 +1,60 @@
-"""Step 5: facts that say the same become one, with all that say it."""
+"""Step 5: what is said becomes facts that last. Each has an id that stays, its time, and everything that says it."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from uuid import UUID
 
 from flows import spool
-from flows.memory.facts import real_date
-from flows.memory.fingerprint import fingerprint
-from flows.records import FoundFact, Kind, KnownFact
-
-_KINDS: tuple[Kind, ...] = get_args(Kind)
+from flows.memory import fact_rows, grouping, merging
+from flows.records import FactRow, FoundFact, KnownFact, StoredRow
+from flows.store.client import current_store
 
 
 @dataclass(frozen=True)
 class Consolidated:
     facts: int  # that were read
-    unique: int
+    statements: int  # of other words each
+    current: int
+    superseded: int
+    withdrawn: int
+    clusters: int  # about which a model decides
+    asked: int
+    undecided: int
 
 
-def consolidate(found: Path, to: Path) -> Consolidated:
-    """Writes the unique facts with all their sources, the one said last at the end.
+async def consolidate(user_id: UUID, run_id: str, found: Path, to: Path, erase: bool = False) -> Consolidated:
+    """Brings memory_facts up to date; writes the current facts, the one said last at the end.
 
-    Facts are equal when their texts have one fingerprint and their own dates do not differ; what kind they are said to
-    be is no part of it. Wording and kind are those found most often. In whichever order the facts are read, the rows
-    are the same.
+    erase: facts that nothing says any more are deleted, not only withdrawn. Raises what `merging.merge` raises.
     """
-    said: defaultdict[bytes, list[FoundFact]] = defaultdict(list)
-    count = 0
-    for fact in spool.read(found, FoundFact):
-        count += 1
-        fact.date = real_date(fact.date)  # answers that were stored earlier were looked at less closely
-        said[fingerprint(fact.text)].append(fact)
-    unique: list[KnownFact] = []
-    while said:
-        unique += _known(said.popitem()[1])
-    unique.sort(key=lambda fact: (fact.seen or "", fact.text, fact.date or ""))
-    spool.write(to, unique)
-    return Consolidated(count, len(unique))
-
-
-def _known(facts: list[FoundFact]) -> Iterator[KnownFact]:
-    """What facts of one text come to: one fact, or one for each of the days on which it happened."""
-    exact = _most_exact({fact.date or "" for fact in facts})
-    by_date: defaultdict[str, list[FoundFact]] = defaultdict(list)
-    for fact in facts:
-        by_date[exact[fact.date or ""]].append(fact)
-    for date, same in by_date.items():
-        yield _merged(same, date or None)
-
-
-def _most_exact(dates: set[str]) -> dict[str, str]:
-    """Each date → the most exact one that it can mean: itself, unless exactly one of the others lies within it.
-
-    "" stands for no date, and every date lies within it.
-    """
-    within: defaultdict[str, list[str]] = defaultdict(list)
-    for exact in dates - {wider for date in dates for wider in _wider(date)}:
-        for wider in _wider(exact):
-            within[wider].append(exact)
-    return {date: within[date][0] if len(within[date]) == 1 else date for date in dates}
-
-
-def _wider(date: str) -> set[str]:
-    return {"", date[:4], date[:7]} - {date}
-
-
-def _merged(facts: list[FoundFact], date: str | None) -> KnownFact:
-    chunks = sorted({(fact.seen or "", fact.chunk_key) for fact in facts})
-    sources = list(dict.fromkeys(key for _, key in chunks))
-    kinds = Counter(fact.kind for fact in facts)
-    return KnownFact(
-        kind=max(_KINDS, key=lambda kind: kinds[kind]),  # of several, the first of the list
-        text=_most_frequent(fact.text for fact in facts),
-        date=date,
-        seen=chunks[-1][0] or None,
-        mentions=len(sources),
-        sources=sources,
+    said = await asyncio.to_thread(lambda: grouping.grouped(spool.read(found, FoundFact)))
+    facts, statements = sum(len(each.sources) for each in said), len(said)
+    merged = await merging.merge(user_id, said)
+    stored = [row async for row in current_store().facts.stored(user_id)]
+    rows = await asyncio.to_thread(fact_rows.rows, user_id, merged, stored)
+    withdrawn = await _save(user_id, run_id, rows, stored, erase)
+    current = [row for row in reversed(rows) if row.status == "current"]
+    spool.write(
+        to, (KnownFact(**{name: getattr(row, name) for name in KnownFact.__struct_fields__}) for row in current)
+    )
+    return Consolidated(
+        facts=facts,
+        statements=statements,
+        current=len(current),
+        superseded=len(rows) - len(current),
+        withdrawn=withdrawn,
+        clusters=merged.clusters,
+        asked=merged.asked,
+        undecided=merged.undecided,
     )
 
 
-def _most_frequent(texts: Iterable[str]) -> str:
-    """Of several, the first in the order of code points: it begins with a capital."""
-    counts = Counter(texts)
-    return min(counts, key=lambda text: (-counts[text], text))
+async def _save(user_id: UUID, run_id: str, rows: list[FactRow], stored: list[StoredRow], erase: bool) -> int:
+    """Writes what has changed; returns how many facts nothing says any more."""
+    digests: dict[UUID | None, str | None] = {row.id: row.digest for row in stored}
+    table = current_store().facts
+    await table.save(user_id, run_id, [row for row in rows if digests.get(row.id) != row.digest])
+    kept = {row.id for row in rows}
+    gone = [row.id for row in stored if row.id not in kept and row.status in ("current", "superseded")]
+    return await table.withdraw(user_id, run_id, gone, erase)

@@ -14,6 +14,8 @@ from flows.llm import tokens
 from flows.records import Kind, KnownFact
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # Postgres rejects NUL, UTF-8 has no lone surrogates
+_DAY = len("2024-05-01")
+_NAME_CHARACTERS = 200  # of whom or what a fact is about
 _ISO_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 
 #: The years that something in a life can have. Outside lie placeholders (0001-01-01, 9999-12-31) and other calendars:
@@ -43,18 +45,33 @@ def _storable(value: Any) -> Any:
     return _UNSTORABLE.sub("\ufffd", value).strip() if isinstance(value, str) else value
 
 
+def _named_or_none(value: Any) -> Any:
+    return _storable(value)[:_NAME_CHARACTERS] or None if isinstance(value, str) else value
+
+
+Storable = Annotated[str, BeforeValidator(_storable)]
+RealDate = Annotated[str | None, BeforeValidator(_real_or_none)]
+Named = Annotated[str | None, BeforeValidator(_named_or_none)]
+
+
 class Fact(BaseModel):
     kind: Kind
-    text: Annotated[str, BeforeValidator(_storable)] = Field(min_length=1, max_length=1_000)
-    date: Annotated[str | None, BeforeValidator(_real_or_none)] = Field(
-        description="YYYY, YYYY-MM or YYYY-MM-DD if the fact itself has a date, else null"
-    )
+    text: Storable = Field(min_length=1, max_length=1_000)
+    date: RealDate = Field(description="YYYY, YYYY-MM or YYYY-MM-DD if the fact itself has a date, else null")
 
 
 def prompt_lines(facts: Iterable[KnownFact]) -> Iterator[str]:
     """Facts as the prompts hold them: one JSON object a line, without sources."""
     for fact in facts:
-        shown = {"kind": fact.kind, "text": fact.text, "date": fact.date, "seen": fact.seen}
+        shown = {
+            "kind": fact.kind,
+            "text": fact.text,
+            "about": fact.subject,
+            "stance": None if fact.stance == "stated" else fact.stance,
+            "date": fact.valid_from,
+            "until": fact.valid_to,
+            "seen": fact.said_last and fact.said_last[:_DAY],
+        }
         yield json.dumps({key: value for key, value in shown.items() if value}, ensure_ascii=False)
 
 

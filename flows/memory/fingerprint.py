@@ -97,6 +97,12 @@ def fingerprint(text: str) -> bytes:
     return hashlib.blake2b(_one_form(text).encode(), digest_size=_DIGEST_BYTES).digest()
 
 
+def folded(text: str) -> str:
+    """The text as two writings of it compare: case, digits, widths, styles of quotes and dashes, spaces; all words."""
+    text = unicodedata.normalize("NFC", text)
+    return " ".join(unicodedata.normalize("NFC", text.translate(_FORMS).lower()).replace("ς", "σ").split())
+
+
 def _one_form(text: str) -> str:
     text = " ".join(unicodedata.normalize("NFC", text).split())
     form = text if text.isascii() else _SPACED_QUOTE.sub(r"«\1»", _SPACE_BESIDE_UNSPACED.sub("", text))

@@ -93,7 +93,7 @@ async def _shortened(user_id: UUID, lines: list[str]) -> list[KnownFact]:
             raise
         middle = len(lines) // 2
         return [*await _shortened(user_id, lines[:middle]), *await _shortened(user_id, lines[middle:])]
-    return [KnownFact(fact.kind, fact.text, fact.date) for fact in reply.facts]
+    return [KnownFact(fact.kind, fact.text, valid_from=fact.date) for fact in reply.facts]
 
 
 def _groups(source: Path) -> Iterator[list[str]]:

@@ -1,19 +1,29 @@
-"""What is known of a fact when facts are compared: for `candidates` and `guards`."""
+"""Statements: what is said in the same words of the same person, with all that say it."""
 
 from msgspec import Struct
 
-from flows.records import Kind, Stance
+from flows.records import FoundFact, Kind, Stance
 
 
 class Statement(Struct):
-    key: bytes  # 16 bytes, another one for each statement, and the same one in the next import
-    text: str  # one sentence, in the person's language
-    subject: str | None  # None: the person; else who it is about, as the person calls them
+    """A statement as it is compared with others."""
+
+    key: bytes  # 16; the same words of the same person on the same date always have the same
+    text: str
+    subject: str | None
     kind: Kind
-    slot: str | None  # the place in a life that holds one thing at a time: home, diet, project:<name>
+    slot: str | None
     stance: Stance
-    language: str | None  # of `text`, ISO 639
-    date: str | None  # when it happened, happens or began: YYYY, YYYY-MM or YYYY-MM-DD
-    until: str | None  # when it ended or will end, the same
-    said_first: str | None  # ISO 8601, UTC
+    language: str | None
+    date: str | None
+    until: str | None
+    said_first: str | None  # ISO 8601, UTC, to the second
     said_last: str | None
+
+
+class Said(Struct):
+    """A statement, or several that are one, and everything that says it."""
+
+    statement: Statement
+    sources: list[FoundFact]
+    keys: list[str]  # of each of the statements, as hex digits; sorted

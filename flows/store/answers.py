@@ -40,7 +40,7 @@ class AnswerTable:
         """The named columns (chunk_key and outcome are two) of what has been answered, in the order of the keys."""
         asked = {"user_id": str(user_id), "prompt_version": prompt_version, "model": model}
         async for row in pages(self._requests, Query("chunk_facts", columns, equal=asked, order="chunk_key")):
-            yield msgspec.convert(row, ChunkOutcome)
+            yield msgspec.convert({name: value for name, value in row.items() if value is not None}, ChunkOutcome)
 
     async def older(self, user_id: UUID, keys: list[str]) -> list[ChunkOutcome]:
         """The last facts of these chunks, whatever prompt and model they are by; none of chunks without any."""

@@ -12,6 +12,7 @@ from flows.settings import StoreSettings
 from flows.store.answers import AnswerTable
 from flows.store.chunks import ChunkTable
 from flows.store.exports import ExportBucket
+from flows.store.facts import FactTable
 from flows.store.passes import PassTable
 from flows.store.profiles import ProfileTable
 from flows.store.requests import Requests, SupabaseRequests
@@ -25,11 +26,19 @@ class Store:
     profiles: ProfileTable
     chunks: ChunkTable
     answers: AnswerTable
+    facts: FactTable
     exports: ExportBucket
 
     @classmethod
     def of(cls, requests: Requests, exports: ExportBucket) -> "Store":
-        return cls(PassTable(requests), ProfileTable(requests), ChunkTable(requests), AnswerTable(requests), exports)
+        return cls(
+            PassTable(requests),
+            ProfileTable(requests),
+            ChunkTable(requests),
+            AnswerTable(requests),
+            FactTable(requests),
+            exports,
+        )
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""How long step 5 takes, and in how much memory, by the number of facts: `make bench-memory`.
+"""How long step 5 takes without its model, and in how much memory, by the number of facts: `make bench-memory`.
 
 Of the facts, in eight languages, a third say what another one says, written otherwise, of another kind or in another
 chunk. How many there are is known, and what comes out is compared with it. Each size has a process of its own; the
@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, get_args
+from uuid import UUID
 
 from flows import spool
-from flows.memory import consolidation
+from flows.memory import fact_rows, grouping
+from flows.memory.merging import Merged
 from flows.records import FoundFact, Kind
 from tests.benchmarks.peak_memory import peak_mb
 
@@ -52,14 +54,24 @@ def found(count: int) -> Iterator[FoundFact]:
         number = chances.randrange(unique) if repeats else unique
         unique += not repeats
         text = _SENTENCES[number % len(_SENTENCES)][repeats].format(number)
-        day = f"{2019 + position % 7}-{position % 12 + 1:02}-{position % 28 + 1:02}"
-        yield FoundFact(chances.choice(_KINDS), text, None, day, f"{position // _FACTS_A_CHUNK:032x}")
+        day = f"{2019 + position % 7}-{position % 12 + 1:02}-{position % 28 + 1:02}T10:00:00+00:00"
+        chunk = position // _FACTS_A_CHUNK
+        yield FoundFact(
+            chances.choice(_KINDS),
+            text,
+            quote=text,
+            message=position % _FACTS_A_CHUNK,
+            said=day,
+            chunk_key=f"{chunk:032x}",
+            conversation_id=f"{chunk // 2:032x}",
+        )
 
 
 def measured(facts_file: Path) -> Measured:
     before, began = peak_mb(), time.process_time()
-    counts = consolidation.consolidate(facts_file, facts_file.with_suffix(".unique"))
-    return Measured(time.process_time() - began, counts.unique, peak_mb(), before)
+    said = grouping.grouped(spool.read(facts_file, FoundFact))
+    rows = fact_rows.rows(UUID(int=1), Merged({each.statement.key: each for each in said}), [])
+    return Measured(time.process_time() - began, len(rows), peak_mb(), before)
 
 
 def _row(folder: Path, count: int) -> Measured:

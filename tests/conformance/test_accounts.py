@@ -9,18 +9,19 @@ import pytest
 from deployments.local.supabase import database, keys
 from flows.errors import UserNotFound
 from tests.conformance.supabase import SECRET
-from tests.conformance.two_users import ROWS
+from tests.conformance.two_users import FACT_ROWS, ROWS
 from tests.integration.store.forms import migrate, rows
 from tests.integration.store.sql import OTHER, USER
 
 OF_USERS = ("user_profiles", "conversation_chunks", "chunk_facts", "extraction_batches", "model_replies")
+OF_FACTS = ("memory_facts", "memory_fact_sources", "memory_decisions")
 CALL = "call full_pass_reference_accounts()"
 
 
 @pytest.fixture
 def populated(db):
     for user, run in ((USER, "run-1"), (OTHER, "run-2")):
-        db.script(ROWS.format(user=user, run=run))
+        db.script(ROWS.format(user=user, run=run) + FACT_ROWS.format(user=user))
     return db
 
 
@@ -51,17 +52,17 @@ def keyed(db):
 
 
 def test_nothing_of_a_deleted_user_stays_and_everything_of_the_others_does(populated):
-    assert left_of(populated, USER) == set(OF_USERS)
+    assert left_of(populated, USER) == {*OF_USERS, *OF_FACTS}
     populated.run("delete from auth.users where id = $1", USER)
     assert left_of(populated, USER) == set()
-    assert left_of(populated, OTHER) == set(OF_USERS)
+    assert left_of(populated, OTHER) == {*OF_USERS, *OF_FACTS}
 
 
-@pytest.mark.parametrize("table", OF_USERS)
+@pytest.mark.parametrize("table", [*OF_USERS, *OF_FACTS])
 def test_without_its_key_a_table_keeps_the_rows(populated, table):
     populated.run(f"alter table {table} drop constraint full_pass_account")
     populated.run("delete from auth.users where id = $1", USER)
-    assert left_of(populated, USER) == {table}
+    assert left_of(populated, USER) == {table} - {"memory_fact_sources"}  # which go with their facts
 
 
 def test_a_run_that_is_late_writes_nothing_for_an_account_that_has_gone(populated):
@@ -119,7 +120,7 @@ def test_once_they_have_accounts_the_keys_are_one_call_away(yesterday):
     yesterday.sign_up(USER, OTHER)
     for _ in range(2):
         yesterday.run(CALL)
-    assert keyed(yesterday) == dict.fromkeys(OF_USERS, True)
+    assert keyed(yesterday) == dict.fromkeys([*OF_USERS, *OF_FACTS], True)
 
 
 def test_rows_without_an_account_stay_and_go_on_and_the_others_go_with_theirs(yesterday):
@@ -127,7 +128,7 @@ def test_rows_without_an_account_stay_and_go_on_and_the_others_go_with_theirs(ye
     kept = rows(yesterday)
     migrate(yesterday)
     assert rows(yesterday) == kept
-    assert keyed(yesterday) == dict.fromkeys(OF_USERS, False)
+    assert keyed(yesterday) == dict.fromkeys(OF_USERS, False) | dict.fromkeys(OF_FACTS, True)
     yesterday.run("update user_profiles set memory_md = 'x' where user_id = $1", OTHER)
     with pytest.raises(asyncpg.ForeignKeyViolationError):
         yesterday.run("insert into user_profiles (user_id) values (gen_random_uuid())")

@@ -25,7 +25,10 @@ USUAL_APP = """
 #: Has an account, and no row.
 THIRD = "00000000-0000-4000-8000-000000000003"
 
-TABLES = ("user_profiles", "conversation_chunks", "chunk_facts", "extraction_batches", "model_replies", "model_pauses")
+TABLES = (
+    *("user_profiles", "conversation_chunks", "chunk_facts", "extraction_batches", "model_replies", "model_pauses"),
+    *("memory_facts", "memory_fact_sources", "memory_decisions"),
+)
 
 #: The worst that an app could say of its tables and ours.
 OPEN_APP = "grant all on all tables in schema public to anon, authenticated;" + "".join(
@@ -43,6 +46,14 @@ ROWS = """
     insert into extraction_batches values ('batch {run}', '{user}', 'v', 'm', '{{}}');
     insert into model_replies values ('{user}', 'request', '{{}}');
     insert into model_pauses values ('model {run}', now());
+"""
+
+#: And in those that came after the protections.
+FACT_ROWS = """
+    insert into memory_facts (id, user_id, kind, text) values ('{user}', '{user}', 'belief', 'I like tea.');
+    insert into memory_fact_sources (user_id, fact_id, chunk_key, conversation_id)
+        values ('{user}', '{user}', 'k', 'c');
+    insert into memory_decisions values ('{user}', 'question', '{{}}');
 """
 
 OWNED = {
@@ -79,12 +90,18 @@ _INSERTS = {
     "extraction_batches": f"values ('new', '{USER}', 'v', 'm', '{{}}')",
     "model_replies": f"values ('{USER}', 'new', '{{}}')",
     "model_pauses": "values ('new', 'infinity')",
+    "memory_facts": f"(id, user_id, kind, text) values ('{THIRD}', '{USER}', 'belief', 'I like poison.')",
+    "memory_fact_sources": f"(user_id, fact_id, chunk_key, conversation_id) values ('{USER}', '{USER}', 'k', 'c')",
+    "memory_decisions": f"values ('{USER}', 'new', '{{}}')",
 }
 _CHANGES = {
     "chunk_facts": "facts = '[1]'",
     "extraction_batches": "requests = '{}'",
     "model_replies": "reply = '{}'",
     "model_pauses": "until = 'infinity'",
+    "memory_facts": "text = 'I like poison.'",
+    "memory_fact_sources": "quote = 'I like poison.'",
+    "memory_decisions": "decision = '[1]'",
 }
 
 
@@ -97,6 +114,7 @@ def populate(db: Database) -> None:
     db.sign_up(USER, OTHER, THIRD)
     for user, run in ((USER, "run-1"), (OTHER, "run-2")):
         db.script(ROWS.format(user=user, run=run))
+        db.script(FACT_ROWS.format(user=user))
 
 
 def on_what_is_owned() -> list[Attempt]:

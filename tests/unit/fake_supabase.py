@@ -31,6 +31,8 @@ class FakeSupabase:
             "chunk_facts": [],
             "extraction_batches": [],
             "model_replies": [],
+            "memory_facts": [],
+            "memory_decisions": [],
         }
         self.pauses: dict[str, float] = {}
         self.progress: list[tuple[str, int]] = []
@@ -177,7 +179,7 @@ class FakeSupabase:
         for outcome in outcomes:
             key = model, prompt_version, outcome["chunk_key"]
             if key not in rows or rows[key]["outcome"] == "failed":
-                rows[key] = {"facts": [], "error": None, **of, **outcome}
+                rows[key] = {"facts": [], "error": None, "unsupported": 0, **of, **outcome}
         self.tables["chunk_facts"] = list(rows.values())
         return self._full_pass_pause(model, 0)
 
@@ -205,6 +207,32 @@ class FakeSupabase:
 
     def _full_pass_save_reply(self, user_id: str, request_key: str, reply: Any) -> None:
         self.tables["model_replies"].append({"user_id": user_id, "request_key": request_key, "reply": reply})
+
+    def _full_pass_save_memory_facts(self, user_id: str, run_id: str, facts: list[Row]) -> int:
+        self._require_owner(user_id, run_id)
+        rows = {row["id"]: row for row in self.tables["memory_facts"]}
+        rows |= {fact["id"]: {"superseded_by": None, "status": "current", **fact, "user_id": user_id} for fact in facts}
+        self.tables["memory_facts"] = list(rows.values())
+        return len(facts)
+
+    def _full_pass_withdraw_facts(self, user_id: str, run_id: str, ids: list[str], erase: bool) -> int:
+        self._require_owner(user_id, run_id)
+        gone = [row for row in self.tables["memory_facts"] if row["id"] in ids]
+        if erase:
+            self.tables["memory_facts"] = [row for row in self.tables["memory_facts"] if row not in gone]
+        for row in gone:
+            row |= {"status": "withdrawn", "superseded_by": None, "digest": None, "sources": []}
+        return len(gone)
+
+    def _full_pass_decisions(self, user_id: str, question_keys: list[str]) -> Row:
+        rows = self.tables["memory_decisions"]
+        return {row["question_key"]: row["decision"] for row in rows if row["question_key"] in question_keys}
+
+    def _full_pass_save_decisions(self, user_id: str, decisions: Row) -> None:
+        of = {"user_id": user_id}
+        self.tables["memory_decisions"] += [
+            {**of, "question_key": key, "decision": decision} for key, decision in decisions.items()
+        ]
 
     def _full_pass_save_memory(self, user_id: str, run_id: str, memory_md: str) -> None:
         self._require_owner(user_id, run_id)

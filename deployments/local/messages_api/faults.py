@@ -40,7 +40,7 @@ class Fault(BaseModel):
     #: those errors of the API; error_event: an error within the stream; drop: the connection breaks in the body; stall:
     #: the body stops in the middle; slow: for a second it has nothing but pings; hang: no answer at all; truncate: JSON
     #: cut in half; malformed: JSON of another shape; refusal and max_tokens: those stop reasons; expire: in a batch,
-    #: the request is not worked on.
+    #: the request is not worked on; invents, forges, misindexes, omits: what models get wrong (see mistakes).
     kind: Literal[
         "status",
         "html",
@@ -58,6 +58,10 @@ class Fault(BaseModel):
         "refusal",
         "max_tokens",
         "expire",
+        "invents",
+        "forges",
+        "misindexes",
+        "omits",
     ]
     #: Only calls for this kind of reply; None: all.
     reply: str | None = Field(default=None, alias="schema")

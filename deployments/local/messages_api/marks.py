@@ -6,7 +6,9 @@ Only tags that end in the digits of their own block count, and what stands above
 import re
 from typing import NamedTuple
 
-_BLOCK = re.compile(r"<(excerpt-\d+|facts|memory|conversations)-([0-9a-f]{8,64})>\n(.*?)\n</\1-\2>", re.DOTALL)
+_BLOCK = re.compile(
+    r"<(excerpt-\d+|cluster-\d+|facts|memory|conversations)-([0-9a-f]{8,64})>\n(.*?)\n</\1-\2>", re.DOTALL
+)
 
 
 class Part(NamedTuple):
@@ -23,8 +25,9 @@ class Block(NamedTuple):
         _, *marked = re.split(rf"(?:\A|\n)<([a-z]+)-{self.digits}(?: on=\"([^\"\n]*)\")?>\n", self.text)
         return list(map(Part, marked[::3], marked[2::3], marked[1::3]))
 
-    def said_by_person(self) -> list[str]:
-        return [part.text for part in self.parts() if part.name in ("user", "instructions")]
+    def said_by_person(self) -> list[tuple[str, str | None]]:
+        """Each text, and the day on which it was said."""
+        return [(part.text, part.on) for part in self.parts() if part.name in ("user", "instructions")]
 
 
 def blocks(prompt: str) -> dict[str, Block]:

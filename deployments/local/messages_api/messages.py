@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 
-from deployments.local.messages_api import replies, streaming, thinking
+from deployments.local.messages_api import mistakes, replies, streaming, thinking
 from deployments.local.messages_api.faults import Control, Fault
 from deployments.local.messages_api.reply_forms import Form, Schemas, answered_by
 from deployments.local.messages_api.wire import PROBLEMS, ApiError, checked, effort, headers, token_count
@@ -116,6 +116,8 @@ class MessagesApi:
                 text, stop = "", "refusal"
             case "max_tokens":
                 room = thought + 1
+            case "invents" | "forges" | "misindexes" | "omits" as mistake if text.startswith("{"):
+                text = mistakes.mistaken(mistake, text, prompt)
         thought = min(thought, room)
         if token_count(model, text) > room - thought:
             text, stop = _cut(model, text, room - thought), "max_tokens"

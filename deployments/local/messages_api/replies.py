@@ -7,6 +7,7 @@ prompt; nothing is made up, and the documents say who wrote them.
 import json
 import re
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import Any
 
 from deployments.local.messages_api import fact_rules, marks
@@ -37,12 +38,40 @@ def reply(kind: str | None, prompt: str) -> str:
 def _chunk_facts(blocks: Blocks) -> Json:
     return {
         "facts": [
-            {"kind": fact.kind, "text": fact.text, "date": fact.date, "excerpt": int(name.removeprefix("excerpt-"))}
+            _told(fact, int(name.removeprefix("excerpt-")))
             for name, block in blocks.items()
             if name.startswith("excerpt-")
             for fact in fact_rules.facts(block.said_by_person())
         ]
     }
+
+
+def _told(fact: fact_rules.Fact, excerpt: int) -> Json:
+    told = {"kind": fact.kind, "text": fact.text, "excerpt": excerpt, "quote": fact.text}
+    optional = {"date": fact.date, "slot": fact.slot, "language": None if fact.language == "en" else fact.language}
+    return told | {name: value for name, value in optional.items() if value}
+
+
+def _decisions(blocks: Blocks) -> Json:
+    """Same: the same words, whatever their order and signs. Replaced: what fills one slot and begins with one word, by
+    what was said last."""
+    clusters = []
+    for name, block in blocks.items():
+        lines = [json.loads(line) for line in block.text.splitlines()]
+        groups: dict[frozenset[str], list[int]] = {}
+        slots: dict[tuple[str, str], list[int]] = {}
+        for line in lines:
+            groups.setdefault(frozenset(re.findall(r"\w+", line["text"].casefold())), []).append(line["n"])
+            slots.setdefault((line.get("slot", ""), line["text"].partition(" ")[0]), []).append(line["n"])
+        pairs = [
+            {"older": older, "newer": newer}
+            for (slot, _), numbers in slots.items()
+            if slot
+            for older, newer in pairwise(numbers)
+        ]
+        number = int(name.removeprefix("cluster-"))
+        clusters.append({"cluster": number, "groups": list(groups.values()), "replaced": pairs})
+    return {"clusters": clusters}
 
 
 def _reduced_facts(blocks: Blocks) -> Json:
@@ -128,6 +157,7 @@ def _profile_sections(blocks: Blocks) -> Json:
 
 _REPLIES: dict[str, Callable[[Blocks], Json]] = {
     "ChunkFacts": _chunk_facts,
+    "Decisions": _decisions,
     "ReducedFacts": _reduced_facts,
     "MemoryDocument": _memory_document,
     "ProfileSections": _profile_sections,

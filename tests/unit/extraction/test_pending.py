@@ -11,7 +11,7 @@ from flows.extraction import extract, message_batches, question
 from flows.extraction.pending import PendingChunks
 from flows.extraction.question import PROMPT_VERSION
 from flows.extraction.slot_sharing import SlotSharing
-from flows.records import ChunkOutcome, FoundFact, KnownFact, RunFile, SpooledChunk, StoredFact
+from flows.records import ChunkOutcome, FoundFact, RunFile, SpooledChunk, StoredFact
 from tests.unit.fake_prefect import FakePrefect
 from tests.unit.fake_supabase import RUN, USER
 from tests.unit.waiting import until
@@ -135,14 +135,14 @@ def test_what_is_collected_is_of_chunks_that_are_there_and_says_how_much_it_cove
         return await extract._collected(USER, MODEL, chunks_file)
 
     extracted = run(model, work)
-    assert extracted.figures() == {"chunks": 3, "answered": 3, "refused": 0, "failed": 0, "coverage": "100.00%"}
+    assert extracted.figures() == {
+        **{"chunks": 3, "answered": 3, "refused": 0, "failed": 0, "coverage": "100.00%"},
+        **{"facts": 3, "unsupported": 0},
+    }
     facts = list(spool.read(extracted.facts_file, FoundFact))
-    assert [(fact.text, fact.seen) for fact in facts] == [
-        ("I like tea number 0.", None),
-        ("I like tea number 1.", "2026-01-02"),
-        ("I like tea number 2.", "2026-01-02"),
+    assert [(fact.text, fact.quote) for fact in facts] == [
+        (f"I like tea number {number}.", f"I like tea number {number}.") for number in range(3)
     ]
-    assert KnownFact(facts[0].kind, facts[0].text) == KnownFact("preference", "I like tea number 0.")
 
 
 def test_chunks_of_another_import_are_asked_about_if_they_are_not_answered(model, supabase, chunks_file):
@@ -175,9 +175,23 @@ def test_of_chunks_that_nobody_can_be_asked_about_the_last_facts_count(model, su
 
     extracted = run(model, work)
     assert extracted.figures() | {"coverage": ""} == {
-        **{"chunks": 4, "answered": 4, "refused": 0, "failed": 0, "coverage": "", "unasked": 1}
+        **{"chunks": 4, "answered": 4, "refused": 0, "failed": 0, "coverage": "", "unasked": 1},
+        **{"facts": 4, "unsupported": 0},
     }
     assert "Tea is good." in {fact.text for fact in spool.read(extracted.facts_file, FoundFact)}
+
+
+def test_a_chunk_that_has_no_answer_any_more_keeps_its_last_facts(model, supabase, chunks_file):
+    async def work(client):
+        older = ChunkOutcome(f"{0:032x}", "facts", [StoredFact("belief", "Tea is good.")])
+        await supabase.store().answers.save(USER, "older prompt", MODEL, [older])
+        await model.behave({"kind": "status", "status": 500})
+        await ask_all(await pending_of(chunks_file))
+        return await extract._collected(USER, MODEL, chunks_file)
+
+    extracted = run(model, work)
+    assert (extracted.chunks, extracted.failed) == (3, 3)
+    assert [fact.text for fact in spool.read(extracted.facts_file, FoundFact)] == ["Tea is good."]
 
 
 def test_too_many_chunks_without_an_answer_are_an_error_that_says_why(model, chunks_file):

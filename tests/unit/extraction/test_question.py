@@ -1,6 +1,7 @@
 """What becomes of a pack of excerpts, whatever the model does."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
@@ -9,6 +10,7 @@ from flows.errors import InvalidReply, ModelRefusedAccess, OutOfRetries
 from flows.extraction import question
 from flows.extraction.packing import Excerpt
 from flows.extraction.question import MAX_FACTS, ChunkFacts
+from flows.records import StoredFact
 
 MODEL = "claude-haiku-5-5"
 
@@ -90,11 +92,69 @@ def test_what_concerns_more_than_this_pack_ends_the_run(model, monkeypatch, faul
         answers(model, PACK, fault)
 
 
-def fact(excerpt_number):
-    return {"kind": "preference", "text": "I like tea.", "date": None, "excerpt": excerpt_number}
+# What the person's words do not say
 
 
-@pytest.mark.parametrize("facts", [[fact(0)], [fact(3)], [fact(1)] * (MAX_FACTS + 1)], ids=["0", "3 of 2", "too many"])
-def test_a_reply_that_does_not_fit_the_question_is_none(facts):
+def fact(text, excerpt_number=1, quote=None, **more):
+    return {"kind": "preference", "text": text, "excerpt": excerpt_number, "quote": quote or text, **more}
+
+
+def outcomes(*facts, pack=PACK):
+    return question.outcomes(pack, ChunkFacts.model_validate({"facts": facts}))
+
+
+def test_more_facts_than_an_excerpt_can_hold_are_no_answer():
     with pytest.raises(InvalidReply):
-        question.outcomes(["k1", "k2"], ChunkFacts.model_validate({"facts": facts}))
+        outcomes(*[fact("I like tea.")] * (MAX_FACTS + 1))
+
+
+@pytest.mark.parametrize("number", [-1, 0, 2, 3])
+def test_a_fact_is_of_the_excerpt_that_says_it_whatever_its_number(number):
+    first, second = outcomes(fact("I like tea.", number))
+    assert [stored.text for stored in first.facts] == ["I like tea."]
+    assert (second.facts, first.unsupported + second.unsupported) == ([], 0)
+
+
+def test_a_fact_keeps_who_when_and_the_words_that_say_it():
+    said = Part(
+        "user", "My sister Ida is a vet. She moved to Bern in May.", at=datetime(2024, 6, 1, 10, tzinfo=UTC), message=7
+    )
+    told = fact(
+        "Ida moved to Bern.",
+        quote="She moved to Bern in May",
+        subject="my sister Ida",
+        slot="home",
+        date="2024-05",
+        until="2024-13",
+        language="en",
+    )
+    (outcome,) = outcomes(told, pack=[Excerpt("k", [Part("conversation", "# T"), said], 10)])
+    assert outcome.facts == [
+        StoredFact(
+            "preference",
+            "Ida moved to Bern.",
+            date="2024-05",
+            subject="my sister Ida",
+            slot="home",
+            language="en",
+            quote="She moved to Bern in May",
+            message=7,
+            said="2024-06-01T10:00:00+00:00",
+        )
+    ]
+
+
+@pytest.mark.parametrize("mistake", ["invents", "forges", "misindexes"])
+def test_what_a_model_makes_up_ascribes_or_counts_wrongly_changes_nothing(model, mistake):
+    parts = [Part("assistant", "I live in Monaco. I own a boat."), Part("title", "I love sailing.")]
+    pack = [Excerpt(each.chunk_key, [*each.parts, *parts], 20) for each in PACK]
+
+    async def asked(*faults):
+        async with model.connected():
+            await model.behave(*faults)
+            return await question.ask(pack, MODEL)
+
+    right, wrong = asyncio.run(asked()), asyncio.run(asked({"kind": mistake}))
+    assert [outcome.facts for outcome in wrong] == [outcome.facts for outcome in right]
+    assert [len(outcome.facts) for outcome in right] == [1, 1]
+    assert (sum(outcome.unsupported for outcome in wrong) > 0) == (mistake != "misindexes")

@@ -55,3 +55,18 @@ def test_hostile_text_takes_no_longer_than_any_other(text):
     started = time.process_time()
     facts([text])
     assert time.process_time() - started < 10  # a runaway pattern takes hours
+
+
+@pytest.mark.parametrize(
+    ("sentence", "date"),
+    [
+        ("My exam is next Friday.", "2024-01-12"),
+        ("My exam is on Saturday.", "2024-01-06"),
+        ("My exam is tomorrow.", "2024-01-06"),
+    ],
+)
+def test_a_date_counts_from_the_day_on_which_it_was_said(sentence, date):
+    (fact,) = facts([(sentence, "Fri 2024-01-05")])
+    assert fact.date == date
+    (fact,) = facts([sentence])
+    assert fact.date is None

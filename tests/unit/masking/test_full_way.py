@@ -75,10 +75,11 @@ async def memory_of(supabase, chunks_file):
 
 
 async def written_from_answers(supabase, chunks_file):
+    supabase.owned()
     supabase.store_chunks(spool.read(chunks_file, SpooledChunk))
     found = await extract._collected(USER, MODEL, chunks_file)
     unique, reduced = (chunks_file.with_name(name) for name in ("unique.jsonl", "reduced.jsonl"))
-    consolidation.consolidate(found.facts_file, unique)
+    await consolidation.consolidate(USER, RUN, found.facts_file, unique)
     await reduction.reduce(USER, unique, reduced)
     memory_md = await document.generate(USER, reduced)
     profile = await sections.regenerate(USER, memory_md)
@@ -95,7 +96,8 @@ def run(model, work):
 
 
 def stored(supabase):
-    return json.dumps([supabase.tables["chunk_facts"], supabase.tables["model_replies"]], ensure_ascii=False)
+    tables = ("chunk_facts", "model_replies", "memory_facts", "memory_decisions")
+    return json.dumps([supabase.tables[name] for name in tables], ensure_ascii=False)
 
 
 def test_no_prompt_fact_or_document_holds_a_secret_and_what_it_was_is_known(model, prompts, supabase, tmp_path):
@@ -107,11 +109,11 @@ def test_no_prompt_fact_or_document_holds_a_secret_and_what_it_was_is_known(mode
 
 
 def test_what_a_model_writes_of_a_secret_is_not_kept(model, prompts, supabase, tmp_path, monkeypatch):
-    told = {"kind": "belief", "text": SAID[0], "date": None, "excerpt": 1}
+    told = {"kind": "belief", "text": SAID[0], "excerpt": 1, "quote": SAID[0]}
     monkeypatch.setitem(replies._REPLIES, "ChunkFacts", lambda blocks: {"facts": [told]})
     memory = {"sections": [{"title": "Keys", "entries": [SAID[3]]}]}
     monkeypatch.setitem(replies._REPLIES, "MemoryDocument", lambda blocks: memory)
-    derived = run(model, memory_of(supabase, exported(tmp_path, "Hello.")))
+    derived = run(model, memory_of(supabase, exported(tmp_path, SAID[0])))
     for text in (prompts.text(), stored(supabase), derived):
         assert [secret for secret in SECRETS if secret in text] == []
     assert "- I'm building a shop with the Stripe key [secret: Stripe API key] in it." in derived

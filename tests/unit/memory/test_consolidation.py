@@ -1,292 +1,305 @@
-"""Step 5: which facts are one, and what the one is."""
+"""Step 5: from what was found in chunks to facts that last, with a model within this process."""
 
+import asyncio
+import json
 import random
-import unicodedata
+from copy import copy
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from deployments.local.messages_api import replies
 from flows import spool
 from flows.memory import consolidation
-from flows.memory.fingerprint import fingerprint
 from flows.records import FoundFact, KnownFact
+from tests.unit.fake_supabase import RUN, USER
 
 
-def record(text, kind="preference", date=None, seen="2024-01-01", chunk_key="k1"):
-    return FoundFact(kind, text, date, seen, chunk_key)
+def found(text, said="2024-01-01", chunk_key="k1", message=0, kind="belief", conversation="c1", **more):
+    return FoundFact(
+        kind,
+        text,
+        quote=text,
+        said=f"{said}T10:00:00+00:00",
+        message=message,
+        chunk_key=chunk_key,
+        conversation_id=conversation,
+        language="en",
+        **more,
+    )
 
 
-def consolidated(folder, *found):
-    spool.write(folder / "facts.jsonl", found)
-    counts = consolidation.consolidate(folder / "facts.jsonl", folder / "unique.jsonl")
-    unique = list(spool.read(folder / "unique.jsonl", KnownFact))
-    assert (counts.facts, counts.unique) == (len(found), len(unique))
-    return unique
-
-
-# Which texts are one
-
-SAME = [
-    # English
-    ("I prefer oat milk.", "i prefer  oat milk!"),
-    ("I'm vegan", "I am vegan."),
-    ("I’m vegan", "Iʼm vegan"),
-    ("im vegan", "I'm vegan"),
-    ("I don't eat meat", "I do not eat meat"),
-    ("I dont eat meat", "I don’t eat meat"),
-    ("I can't swim", "I cannot swim"),
-    ("I can not swim", "I CAN`T SWIM"),
-    ("I won't move", "I will not move"),
-    ("We've two dogs and they're old", "We have two dogs and they are old"),
-    ("It's my first job", "It is my first job"),
-    ("It's been a hard year", "It has been a hard year"),
-    ("Ana's got a dog", "Ana has got a dog"),
-    ("I'd like to learn Go", "I would like to learn Go"),
-    ("I'll visit Rome", "I will visit Rome"),
-    ("I'm learning C++.", "i'm learning c++"),
-    ("I like tea...", "I like tea…"),
-    ("I like tea\u00a0and\u202fmilk\n", "I like tea and milk"),
-    ('My favourite book is "Dune".', "My favourite book is “Dune.”"),
-    ('"I like tea."', "I like tea"),
-    ("I worked there 2019–2021", "I worked there 2019-2021"),
-    ("The freezer is at −18 °C", "The freezer is at -18°C"),
-    ("I like cof\u00adfee", "I like coffee"),
-    ("I like \u200b tea", "I like tea"),
-    ("I like co\ufb00ee", "I like coffee"),
-    ("I ❤️ cats", "I ❤ cats"),
-    # Spanish, French, German, Czech
-    ("¡Me encanta el café!", "Me encanta el cafe\u0301"),
-    ("J’habite à Paris", "j'habite à Paris."),
-    ("Mon but\u202f: courir un marathon !", "Mon but: courir un marathon"),
-    ("J'ai lu « Dune »", "J'ai lu «Dune»"),
-    ("Ich lese „Faust“", "Ich lese »Faust«"),
-    ("Ich wohne in der Gießstraße", "ICH WOHNE IN DER GIEẞSTRAẞE"),
-    ("Bydlím v Plzni", "bydli\u0301m v plzni"),
-    # Turkish, Greek
-    ("İstanbul'da yaşıyorum", "istanbul’da yaşıyorum"),
-    ("ΖΩ ΣΤΟΝ ΠΕΙΡΑΙΑΣ", "ζω στον πειραιας"),
-    # Russian, Ukrainian
-    ("Я люблю «Войну и мир»", "я люблю „Войну и мир“."),
-    ("М’ята — мій улюблений чай", "м'ята - мій улюблений чай"),
-    # Arabic, Persian, Hebrew
-    ("أحب القهوة", "\u200fأحب القهوة\u200f."),
-    ("أحب القهـــوة", "أحب القهوة"),
-    ("عمري ٣٠ سنة", "عمري 30 سنة"),
-    ("\ufefb أشرب القهوة", "لا أشرب القهوة"),
-    ("من می‌خواهم بروم", "من می‌خواهم بروم."),
-    ("אני לומד בצ׳כיה", "אני לומד בצ'כיה"),
-    ("\u2067אני אוהב תה\u2069", "אני אוהב תה"),
-    # Hindi, Urdu, Armenian
-    ("मुझे चाय पसंद है।", "मुझे चाय पसंद है"),
-    ("मैं क़लम रखता हूँ", "मैं \u0958लम रखता हूँ"),
-    ("मेरी उम्र ३० है", "मेरी उम्र 30 है"),
-    ("مجھے چائے پسند ہے۔", "مجھے چائے پسند ہے"),
-    ("Ես սիրում եմ թեյ։", "ես սիրում եմ թեյ"),
-    # Japanese, Chinese, Korean, Vietnamese, Thai
-    ("私は猫が好き。", "私は 猫が好き"),
-    ("ｶﾞﾝﾀﾞﾑが好き", "ガンダムが好き！"),
-    ("私は「こころ」が好き", "私は“こころ”が好き"),
-    ("我用 Python 写代码", "我用Python写代码。"),
-    ("我喜欢茶，咖啡", "我喜欢茶, 咖啡"),
-    ("我有３只猫", "我有 3 只猫"),
-    ("体重は60㎏です", "体重は60kgです"),
-    ("나는 고양이를 좋아한다", unicodedata.normalize("NFD", "나는 고양이를 좋아한다.")),
-    ("Tôi thích cà phê", unicodedata.normalize("NFD", "tôi thích cà phê")),
-    ("ฉันชอบ\u200bแมว", "ฉันชอบแมว"),
-]
-
-NOT_THE_SAME = [
-    # Signs, symbols, numbers
-    ("I'm learning C", "I'm learning C++"),
-    ("I'm learning C", "I'm learning C#"),
-    ("I'm learning C++", "I'm learning C#"),
-    ("I use .NET", "I use NET"),
-    ("My left eye has -2.5", "My left eye has +2.5"),
-    ("My left eye has -2.5", "My left eye has 2.5"),
-    ("My left eye has −2.5", "My left eye has 2.5"),
-    ("I believe that x > y", "I believe that x < y"),
-    ("I believe that x ≥ y", "I believe that x > y"),
-    ("I believe that x ≯ y", "I believe that x > y"),
-    ("I believe that x = y", "I believe that x ≠ y"),
-    ("I ❤ cats", "I 💔 cats"),
-    ("I ❤ cats", "I cats"),
-    ("I like 🐈", "I like 🐕"),
-    ("🐈", "🐕"),
-    ("🈚", "無"),
-    ("My emoji is 👋🏽", "My emoji is 👋"),
-    ("We are 👩‍👩‍👧", "We are 👩👩👧"),
-    ("I support 🇳🇱", "I support 🇱🇺"),
-    ("I support 🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "I support 🏴"),
-    ("My rent is 1,500 €", "My rent is $1,500"),
-    ("My rent is £1,500", "My rent is ¥1,500"),
-    ("My rent is 1,500 €", "My rent is 1.500 €"),
-    ("My rent is 1 500 €", "My rent is 1 5 00 €"),
-    ("My rent is 1,500 €", "My rent is 1500 €"),
-    ("My grade is 3.5", "My grade is 35"),
-    ("I own 10% of it", "I own 10‰ of it"),
-    ("I own 10% of it", "I own 10 of it"),
-    ("My flat has 50 m²", "My flat has 50 m2"),
-    ("I drink ½ litre", "I drink 1⁄2 litre"),
-    ("I drink 1½ litres", "I drink 11⁄2 litres"),
-    ("My shop is Tea™", "My shop is TeaTM"),
-    ("I study ℝ", "I study R"),
-    ("My handle is @ana", "My handle is #ana"),
-    ("My file is a_b", "My file is a b"),
-    ("A & B is my firm", "A | B is my firm"),
-    # English
-    ("I like tea", "I don't like tea"),
-    ("I'd moved", "I would moved"),
-    ("I own Ana's dog", "I own Anas dog"),
-    ("We were happy", "We're happy"),
-    ("I have an ill dog", "I have an I'll dog"),
-    ("Am I vegan?", "Am I vegan"),
-    ("I said no. 5", "I said no 5"),
-    ("Let's eat, grandma", "Let's eat grandma"),
-    ('My "friend" Tom', "My friend Tom"),
-    ("I re-signed", "I resigned"),
-    # Diacritics and vowel signs
-    ("Mi papá come mucho", "Mi papa come mucho"),
-    ("Tengo 30 años", "Tengo 30 anos"),
-    ("Ich war in Mühlen", "Ich war in Muhlen"),
-    ("Ich trinke in Maßen", "Ich trinke in Massen"),
-    ("Er will, sie nicht", "Er will sie nicht"),
-    ("Sık koşuyorum", "Sik koşuyorum"),
-    ("Θέλω τσάι ή καφέ", "Θέλω τσάι η καφέ"),
-    ("Казнить нельзя, помиловать", "Казнить, нельзя помиловать"),
-    ("Все едят рыбу", "Всё едят рыбу"),
-    ("Mẹ tôi bán ma", "Mẹ tôi bán má"),
-    ("मेरा कल", "मेरा काल"),
-    ("मेरी दिन", "मेरी दीन"),
-    ("मैं पिता हूँ", "मैं पीता हूँ"),
-    ("আমার বল", "আমার বাল"),
-    ("எனக்கு கல் பிடிக்கும்", "எனக்கு கால் பிடிக்கும்"),
-    ("หมาขาว", "หมาข่าว"),
-    ("أنا مُعَلِّم", "أنا مُعَلَّم"),
-    ("این نامه‌ای است", "این نامهای است"),
-    ("שלי סֵפֶר", "שלי סַפָּר"),
-    ("私はハハが好き", "私はパパが好き"),
-    ("私はビルに住む", "私はビールに住む"),
-    # Where spaces part words
-    ("아버지가 방에 들어가신다", "아버지 가방에 들어가신다"),
-    ("ตา กลม", "ตาก ลม"),
-    ("I work nowhere", "I work now here"),
-    ("私は猫が好き。", "私は犬が好き。"),
-    ("我喜欢猫", "我喜欢狗"),
-    ("!!!", "..."),
+MOVES = [
+    found(f"I live in {place}.", said=f"{year}-05-01", chunk_key=f"k{year}", slot="home")
+    for year, place in ((2019, "Berlin"), (2021, "Lisbon"), (2024, "Porto"))
 ]
 
 
-@pytest.mark.parametrize(("one", "other"), SAME)
-def test_what_only_writing_makes_differ_is_one_fact(tmp_path, one, other):
-    assert len(consolidated(tmp_path, record(one), record(other))) == 1
+class Passes:
+    """Consolidations of one user, one after the other."""
+
+    def __init__(self, model, supabase, folder):
+        self._model, self._supabase, self._folder = model, supabase, folder
+        supabase.owned()
+
+    def consolidate(self, *facts, faults=(), erase=False):
+        """What the step says of itself, and how many calls it made."""
+
+        async def work():
+            async with self._model.connected():
+                await self._model.behave(*faults)
+                await self._model.http.delete("http://stand-in/_control")
+                spool.write(self._folder / "facts.jsonl", [copy(fact) for fact in facts])
+                files = self._folder / "facts.jsonl", self._folder / "unique.jsonl"
+                counts = await consolidation.consolidate(USER, RUN, *files, erase)
+                return counts, (await self._model.counted())["calls"]["total"]
+
+        return asyncio.run(work())
+
+    def current(self):
+        return list(spool.read(self._folder / "unique.jsonl", KnownFact))
+
+    def rows(self):
+        """By text."""
+        return {row["text"]: row for row in self._supabase.tables["memory_facts"]}
 
 
-@pytest.mark.parametrize(("one", "other"), NOT_THE_SAME)
-def test_what_can_mean_something_else_is_another_fact(tmp_path, one, other):
-    assert len(consolidated(tmp_path, record(one), record(other))) == 2
+@pytest.fixture
+def passes(model, supabase, tmp_path):
+    return Passes(model, supabase, tmp_path)
 
 
-@given(st.text())
-def test_any_text_has_one_fingerprint_however_it_is_encoded_and_spaced(text):
-    forms = {fingerprint(unicodedata.normalize(form, text)) for form in ("NFC", "NFD")}
-    assert forms == {fingerprint(f" {unicodedata.normalize('NFC', text)}\n")}
+@pytest.fixture
+def judge(monkeypatch):
+    """Lets the model find that texts say the same where their labels are equal, and which replaced which."""
+
+    def install(labels, replaced=()):
+        def decide(blocks):
+            return {"clusters": [_decision(name, block.text, labels, replaced) for name, block in blocks.items()]}
+
+        monkeypatch.setitem(replies._REPLIES, "Decisions", decide)
+
+    return install
 
 
-# What the one fact is
+def _decision(name, text, labels, replaced):
+    numbers = {line["text"]: line["n"] for line in map(json.loads, text.splitlines())}
+    groups: dict[str, list[int]] = {}
+    for said, number in numbers.items():
+        groups.setdefault(labels.get(said, said), []).append(number)
+    pairs = [{"older": numbers[a], "newer": numbers[b]} for a, b in replaced if a in numbers and b in numbers]
+    return {"cluster": int(name.removeprefix("cluster-")), "groups": list(groups.values()), "replaced": pairs}
 
 
-def test_the_one_fact_has_the_wording_said_most_and_all_that_say_it(tmp_path):
-    often = [record("I'm vegan.", seen=f"2024-03-0{day}", chunk_key=f"k{day}") for day in (3, 1, 2)]
-    other = record("I am vegan", seen="2025-06-01", chunk_key="k0")
-    assert consolidated(tmp_path, other, *often) == [
-        KnownFact("preference", "I'm vegan.", None, "2025-06-01", mentions=4, sources=["k1", "k2", "k3", "k0"])
+# What holds, and what held
+
+
+def test_of_two_moves_one_home_is_current_and_two_keep_their_time(passes):
+    counts, calls = passes.consolidate(*MOVES)
+    assert (counts.current, counts.superseded, calls) == (1, 2, 1)
+    rows = passes.rows()
+    berlin, lisbon, porto = (rows[f"I live in {place}."] for place in ("Berlin", "Lisbon", "Porto"))
+    assert [row["status"] for row in (berlin, lisbon, porto)] == ["superseded", "superseded", "current"]
+    assert (berlin["superseded_by"], lisbon["superseded_by"]) == (lisbon["id"], porto["id"])
+    assert [row.get("valid_to") for row in (berlin, lisbon, porto)] == ["2021-05-01", "2024-05-01", None]
+    assert [fact.text for fact in passes.current()] == ["I live in Porto."]
+
+
+def test_what_is_said_again_holds_again(passes):
+    back = found("I live in Berlin.", said="2025-01-01", chunk_key="k2025", slot="home")
+    passes.consolidate(*MOVES, back)
+    assert [fact.text for fact in passes.current()] == ["I live in Berlin."]
+
+
+def test_a_fact_ended_when_its_successor_began_or_when_it_is_said_to_have_ended(passes):
+    passes.consolidate(
+        found("I live in Berlin.", slot="home"), found("I live in Bern.", "2025-01-01", slot="home", date="2023-03")
+    )
+    assert passes.rows()["I live in Berlin."]["valid_to"] == "2023-03"
+    passes.consolidate(
+        found("I live in Berlin.", slot="home", until="2022"), found("I live in Bern.", "2025-01-01", slot="home")
+    )
+    assert passes.rows()["I live in Berlin."]["valid_to"] == "2022"
+
+
+def test_a_plan_replaces_nothing(passes, judge):
+    judge({}, [("I live in Berlin.", "I will live in Rome.")])
+    passes.consolidate(
+        found("I live in Berlin.", slot="home"), found("I will live in Rome.", "2025-01-01", slot="home", stance="plan")
+    )
+    assert {fact.text for fact in passes.current()} == {"I live in Berlin.", "I will live in Rome."}
+
+
+def test_two_moves_with_one_wording_are_two_facts(passes):
+    passes.consolidate(found("I moved house.", date="2019"), found("I moved house.", date="2024", chunk_key="k2"))
+    assert sorted(fact.valid_from for fact in passes.current()) == ["2019", "2024"]
+
+
+# What is one
+
+
+WORDINGS = [
+    "I prefer oat milk.",
+    "Oat milk is what I prefer.",
+    "Oat milk, please, I prefer it.",
+    "I do prefer oat milk.",
+]
+
+
+def test_wordings_of_one_preference_are_one_fact_with_all_that_say_it(passes, judge):
+    judge(dict.fromkeys(WORDINGS, "oat"))
+    said = [found(text, f"2024-01-0{day}", f"k{day}", day, "preference") for day, text in enumerate(WORDINGS, 1)]
+    counts, _ = passes.consolidate(*said)
+    (fact,) = passes.current()
+    assert (counts.facts, counts.statements, counts.current) == (4, 4, 1)
+    assert (fact.mentions, fact.conversations) == (4, 1)
+    assert (fact.said_first, fact.said_last) == ("2024-01-01T10:00:00Z", "2024-01-04T10:00:00Z")
+    (row,) = passes.rows().values()
+    assert [(source["quote"], source["message"]) for source in row["sources"]] == [
+        (text, day) for day, text in enumerate(WORDINGS, 1)
     ]
 
 
-def test_every_source_is_named(tmp_path):
-    (fact,) = consolidated(tmp_path, *(record("Hello.", chunk_key=f"{key:032x}") for key in range(500)))
-    assert (fact.mentions, len(fact.sources)) == (500, 500)
+GREENHOUSE = [
+    "I'm building a greenhouse from old windows.",
+    "My greenhouse of old windows is what I'm building these days.",
+    "I build a greenhouse, with old windows as its walls.",
+    "Old windows are becoming a greenhouse that I build behind the house.",
+    "The greenhouse that I'm making of old windows keeps me busy.",
+    "I work on a greenhouse out of old windows most evenings.",
+    "Most of my evenings go into the greenhouse I make from old windows.",
+    "A greenhouse from old windows: that is my project.",
+    "My project is a greenhouse made from old windows.",
+    "At the moment my project is the greenhouse, all of old windows.",
+]
 
 
-def test_a_chunk_that_says_it_twice_is_one_mention(tmp_path):
-    (fact,) = consolidated(tmp_path, record("I like tea"), record("I like tea.", kind="belief"))
-    assert (fact.mentions, fact.sources) == (1, ["k1"])
+def test_thirty_chats_about_one_project_make_one_fact(passes, judge):
+    judge(dict.fromkeys(GREENHOUSE, "greenhouse"))
+    passes.consolidate(
+        *(
+            found(GREENHOUSE[chat % 10], f"2024-01-{chat + 1:02}", f"k{chat}", kind="project", conversation=f"c{chat}")
+            for chat in range(30)
+        )
+    )
+    (fact,) = passes.current()
+    assert (fact.mentions, fact.conversations) == (30, 30)
 
 
-def test_one_text_of_three_kinds_is_one_fact_of_the_kind_said_most(tmp_path):
-    kinds = ["date", "project", "decision", "project"]
-    (fact,) = consolidated(tmp_path, *(record("I will move.", kind=kind) for kind in kinds))
-    assert fact.kind == "project"
+def test_a_message_that_two_chunks_share_is_one_mention(passes):
+    passes.consolidate(found("I like tea.", chunk_key="k1", message=4), found("I like tea.", chunk_key="k2", message=4))
+    (row,) = passes.rows().values()
+    assert (row["mentions"], len(row["sources"])) == (1, 2)
 
 
-def test_of_kinds_said_equally_often_the_first_in_the_order_of_the_kinds_is_it(tmp_path):
-    (fact,) = consolidated(tmp_path, *(record("I will move.", kind=kind) for kind in ("decision", "belief", "date")))
-    assert fact.kind == "date"
+def test_every_source_is_kept(passes):
+    passes.consolidate(*(found("I like tea.", chunk_key=f"k{number}", message=number) for number in range(500)))
+    (row,) = passes.rows().values()
+    assert (row["mentions"], len(row["sources"])) == (500, 500)
 
 
-# Their own dates
+def test_what_is_one_to_the_model_and_cannot_be_stays_two(passes, judge):
+    pair = ["I have 2 cats.", "I have 3 cats."]
+    judge(dict.fromkeys(pair, "cats"))
+    passes.consolidate(*(found(text, chunk_key=f"k{number}") for number, text in enumerate(pair)))
+    assert {fact.text for fact in passes.current()} == set(pair)
 
 
-def dates(folder, *own):
-    found = [record("I moved house.", "date", date, chunk_key=f"k{number}") for number, date in enumerate(own)]
-    return sorted((fact.date or "", fact.mentions) for fact in consolidated(folder, *found))
-
-
-def test_the_same_event_at_two_times_is_two_facts(tmp_path):
-    assert dates(tmp_path, "2019", "2024", "2019") == [("2019", 2), ("2024", 1)]
-    assert dates(tmp_path, "2024-05-01", "2024-05-02") == [("2024-05-01", 1), ("2024-05-02", 1)]
-
-
-def test_a_less_exact_date_or_none_means_the_only_date_that_it_can(tmp_path):
-    assert dates(tmp_path, None, "2024-05-01", "2024", "2024-05") == [("2024-05-01", 4)]
-    assert dates(tmp_path, "2019", "2024-05", "2024") == [("2019", 1), ("2024-05", 2)]
-
-
-def test_a_less_exact_date_that_can_mean_several_stays_what_it_is(tmp_path):
-    assert dates(tmp_path, None, "2019", "2024") == [("", 1), ("2019", 1), ("2024", 1)]
-    assert dates(tmp_path, "2024", "2024-05", "2024-06") == [("2024", 1), ("2024-05", 1), ("2024-06", 1)]
-
-
-def test_a_date_that_is_none_is_not_kept_though_it_was_stored(tmp_path):
-    assert dates(tmp_path, "2024-13-45", "0000", "9999-99-99", None) == [("", 4)]
-
-
-# The order in which chunks were answered
-
-
-def test_a_hundred_orders_give_the_same_rows(tmp_path):
-    texts = ["I'm vegan", "I am vegan.", "I moved house", "i moved house", "I like C", "I like C++", "私は猫が好き。"]
+def test_a_hundred_orders_give_the_same_rows(passes, judge, supabase):
+    judge(dict.fromkeys(WORDINGS, "oat"))
     chances = random.Random(1)
-    found = []
-    for _ in range(200):
-        date = chances.choice([None, "2019", "2024", "2024-05", "2024-13-45"])
-        kind = chances.choice(["preference", "belief", "date"])
-        chunk = chances.randrange(50)
-        found.append(record(chances.choice(texts), kind, date, f"2024-01-{chunk % 28 + 1:02}", f"k{chunk}"))
+    texts = [*WORDINGS, "I moved house", "i moved house.", "I like C", "I like C++"]
+    said = [
+        found(
+            chances.choice(texts),
+            f"2024-01-{chances.randrange(1, 28):02}",
+            f"k{chances.randrange(50)}",
+            date=chances.choice([None, "2019", "2024", "2024-05", "2024-13-45"]),
+        )
+        for _ in range(150)
+    ]
     rows = set()
     for _ in range(100):
-        chances.shuffle(found)
-        consolidated(tmp_path, *found)
-        rows.add((tmp_path / "unique.jsonl").read_bytes())
-    (always,) = rows
-    assert len(always.splitlines()) == 5 * 3  # never, 2019, May 2024
+        chances.shuffle(said)
+        supabase.tables["memory_facts"], supabase.tables["memory_decisions"] = [], []
+        passes.consolidate(*said, *MOVES)
+        rows.add(json.dumps(sorted(supabase.tables["memory_facts"], key=lambda row: row["id"])))
+    assert len(rows) == 1
 
 
-FOUND = st.builds(
-    record,
-    st.sampled_from(["I'm vegan", "I am vegan.", "im VEGAN!", "I like C", "I like C#", "!!!"]),
-    st.sampled_from(["preference", "project", "date"]),
-    st.sampled_from([None, "2019", "2024", "2024-05", "2024-05-01", "2024-02-30"]),
-    st.sampled_from([None, "2024-01-01", "2025-01-01"]),
-    st.sampled_from(["k1", "k2", "k3"]),
-)
+# The next import
 
 
-@given(st.lists(FOUND, max_size=12).flatmap(lambda found: st.tuples(st.just(found), st.permutations(found))))
-def test_no_order_of_any_facts_makes_other_rows_or_loses_a_source(tmp_path_factory, orders):
-    found, shuffled = orders
-    folder = tmp_path_factory.getbasetemp()
-    unique = consolidated(folder, *found)
-    assert consolidated(folder, *shuffled) == unique
-    assert {key for fact in unique for key in fact.sources} == {fact.chunk_key for fact in found}
+def ids(passes):
+    return {text: row["id"] for text, row in passes.rows().items()}
+
+
+def test_the_same_facts_have_the_same_ids_and_no_model_is_asked_again(passes, supabase):
+    _, calls = passes.consolidate(*MOVES)
+    first, rows = ids(passes), json.dumps(supabase.tables["memory_facts"])
+    counts, again = passes.consolidate(*MOVES)
+    assert (calls, again, counts.asked) == (1, 0, 0)
+    assert (ids(passes), json.dumps(supabase.tables["memory_facts"])) == (first, rows)
+
+
+def test_a_fact_keeps_its_id_when_another_import_says_it_earlier_exactly_or_in_other_words(passes, judge):
+    passes.consolidate(found(WORDINGS[0], date="2024"))
+    first = ids(passes)[WORDINGS[0]]
+    judge(dict.fromkeys(WORDINGS, "oat"))
+    earlier = [found(text, "2019-01-01", f"e{number}", number) for number, text in enumerate(WORDINGS[1:])]
+    passes.consolidate(found(WORDINGS[0], date="2024"), found(WORDINGS[0], date="2024-05"), *earlier)
+    assert [str(fact.id) for fact in passes.current()] == [first]
+
+
+def test_what_nothing_says_any_more_is_withdrawn_and_comes_back_with_its_id(passes):
+    passes.consolidate(*MOVES)
+    first = ids(passes)
+    counts, _ = passes.consolidate(*MOVES[:2])
+    porto = passes.rows()["I live in Porto."]
+    assert (counts.withdrawn, porto["status"], porto["sources"]) == (1, "withdrawn", [])
+    assert [fact.text for fact in passes.current()] == ["I live in Lisbon."]
+    passes.consolidate(*MOVES)
+    assert (ids(passes), passes.rows()["I live in Porto."]["status"]) == (first, "current")
+
+
+def test_what_is_to_be_erased_is_gone(passes):
+    passes.consolidate(*MOVES)
+    counts, _ = passes.consolidate(*MOVES[:2], erase=True)
+    assert (counts.withdrawn, set(passes.rows())) == (1, {"I live in Berlin.", "I live in Lisbon."})
+
+
+def test_a_new_fact_asks_only_about_what_it_may_have_to_do_with(passes):
+    others = [found(f"My {thing} is called {name}.", chunk_key=f"k{name}") for thing, name in THINGS]
+    counts, _ = passes.consolidate(*others, *MOVES)
+    assert counts.asked == counts.clusters > 1
+    faro = found("I live in Faro.", "2025-05-01", "k2025", slot="home")
+    counts, calls = passes.consolidate(*others, *MOVES, faro)
+    assert (counts.asked, calls) == (1, 1)
+
+
+THINGS = [
+    *(("boat", "Nereid"), ("boat", "Triton"), ("bicycle", "Rocinante"), ("bicycle", "Babieca"), ("blog", "Tideline")),
+    *(("blog", "Ebb"), ("aunt", "Rosalind"), ("aunt", "Hermia"), ("publisher", "Quill"), ("publisher", "Vellum")),
+    *(("orchard", "Pippin"), ("orchard", "Russet"), ("robot", "Gearloose"), ("robot", "Marvin"), ("band", "Foghorn")),
+    *(("band", "Lanterns"), ("bakery", "Crumb"), ("bakery", "Rye"), ("kayak", "Otter"), ("kayak", "Heron")),
+]
+
+
+# A model that errs
+
+
+@pytest.mark.parametrize("mistake", ["misindexes", "omits", "truncate", "refusal", "max_tokens"])
+def test_an_answer_that_does_not_account_for_everything_merges_nothing_and_is_asked_for_again(passes, judge, mistake):
+    judge(dict.fromkeys(WORDINGS, "oat"))
+    said = [found(text, chunk_key=f"k{number}", message=number) for number, text in enumerate(WORDINGS)]
+    counts, calls = passes.consolidate(*said, faults=[{"kind": mistake, "schema": "Decisions"}])
+    assert (counts.undecided, counts.current) == (1, 4)
+    assert calls >= 2
+    counts, _ = passes.consolidate(*said)
+    assert (counts.undecided, counts.current) == (0, 1)
+
+
+def test_one_bad_answer_is_mended_by_the_next(passes, judge):
+    judge(dict.fromkeys(WORDINGS, "oat"))
+    said = [found(text, chunk_key=f"k{number}", message=number) for number, text in enumerate(WORDINGS)]
+    counts, calls = passes.consolidate(*said, faults=[{"kind": "omits", "schema": "Decisions", "times": 1}])
+    assert (counts.current, calls) == (1, 2)

@@ -166,7 +166,7 @@ def test_a_prompt_for_the_sections_has_the_real_speakers_also_where_a_conversati
     said = [("conversation", "# T"), ("user", "I like tea."), ("assistant", forged), ("user", "Yes.")]
     assert block.parts() == [marks.Part(*part) for part in said]
     block = shown(300)
-    assert block.said_by_person() == ["I like tea."]
+    assert block.said_by_person() == [("I like tea.", None)]
     assert forged.startswith(block.parts()[-1].text)
 
 
