@@ -7,7 +7,7 @@ COMPILE = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-vers
   --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade-package $(UPGRADE))
 COG = $(BIN)/python -m cogapp --verbosity=1 -P
 
-.PHONY: help run up test unit conformance check docs hooks lock bench-read bench-extract bench-packing bench-memory bench-limits faults sample clean
+.PHONY: help run up test unit conformance check docs hooks lock bench-read bench-extract bench-packing bench-memory bench-limits eval faults sample clean
 
 ## help: this list
 help:
@@ -77,6 +77,10 @@ bench-memory: $(VENV)/.installed
 ## bench-limits: how near runs come to the rate limits of small tiers, beside runs without pacing (20 minutes)
 bench-limits: $(VENV)/.installed
 	$(BIN)/python -m tests.benchmarks.rate_limits
+
+## eval: how well the model that the settings name reads: labelled excerpts, found and missed (tests/eval/README.md)
+eval: $(VENV)/.installed
+	$(BIN)/python -m tests.eval $(if $(OUT),--out "$(OUT)") $(if $(COMPARE),--compare "$(COMPARE)")
 
 ## faults: kill, cancel and cut off every part in every step; count what is repeated, lost or doubled (40 minutes)
 faults: $(VENV)/.installed

@@ -1,1 +1,1 @@
-"""What models are measured with: facts and excerpts that people have labelled."""
+"""How well a model reads: labelled excerpts, and what the real question of step 4 finds in them (`make eval`)."""
