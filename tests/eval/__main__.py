@@ -16,17 +16,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from flows import spool
 from flows.chunks import cutting, writing
 from flows.extraction import packing, question
 from flows.llm.client import Claude, open_model
+from flows.memory import decisions
 from flows.records import ChunkOutcome
 from flows.settings import ModelSettings, PassSettings
-from tests.eval import labels, matching, table
+from tests.eval import labels, matching, pairs, relations, table
 from tests.eval.labels import Excerpt
-from tests.eval.matching import Found, Judged
+from tests.eval.matching import Judged
 from tests.unit.conftest import KEY, InProcessModel
 
 _AT_ONCE = 4
@@ -53,30 +52,29 @@ async def asked(excerpts: Sequence[Excerpt], model: str, up_to: int) -> tuple[li
     judged = [
         _judged(excerpt, [each for each in outcomes if of_chunk[each.chunk_key] == excerpt.id]) for excerpt in excerpts
     ]
-    return judged, sum(msgspec.to_builtins(outcome).get("unsupported", 0) for outcome in outcomes)
+    return judged, sum(outcome.unsupported for outcome in outcomes)
 
 
 def _judged(excerpt: Excerpt, outcomes: Sequence[ChunkOutcome]) -> Judged:
-    found = [msgspec.convert(msgspec.to_builtins(fact), Found) for each in outcomes for fact in each.facts]
-    judged = matching.judge(excerpt, found)
+    judged = matching.judge(excerpt, [fact for each in outcomes for fact in each.facts])
     judged.failed = any(each.outcome != "facts" for each in outcomes)
     return judged
-
-
-# evaluate_pairs(pairs, model): what the model says of the labelled pairs of pairs.jsonl; comes with the question about
-# clusters (flows.memory.merging), and its figures go into `evaluated` under "pairs".
 
 
 async def evaluated(excerpts: Sequence[Excerpt], stand_in: bool) -> tuple[table.Figures, list[Judged]]:
     settings, begun = ModelSettings(), time.monotonic()
     async with _connected(stand_in) as model:
         judged, unsupported = await asked(excerpts, settings.extraction_model, PassSettings().extraction_pack_tokens)
+        related, undecided = await relations.decided(pairs.read(), settings.extraction_model)
         used = model.usage.total()
     run: table.Figures = {
         "prompt_version": question.PROMPT_VERSION,
         "model": "stand-in" if stand_in else settings.extraction_model,
         "excerpts": len(excerpts),
         "unsupported": unsupported,
+        "pairs_prompt_version": decisions.PROMPT_VERSION,
+        "undecided_pairs": undecided,
+        "pairs": relations.figures(related),
         "seconds": round(time.monotonic() - begun, 1),
         "usage": asdict(used),
     }
@@ -105,6 +103,7 @@ def main() -> None:
     print("\n".join(table.printed(run, before)))
     usage = run["usage"]
     cost = "unknown" if usage["cost_usd"] is None else f"${usage['cost_usd']:.4f}"
+    print("\n".join(relations.printed(run, before)))
     print(f"dropped, without words that say them: {run['unsupported']}")
     print(
         f"{usage['calls']} calls, {usage['input_tokens']:,} tokens in, {usage['output_tokens']:,} out "

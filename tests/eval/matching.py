@@ -5,8 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from msgspec import Struct
-
+from flows.records import StoredFact
 from tests.eval.labels import Excerpt, Expected, Forbidden
 
 #: Of the words of two facts that one shares with the other, harmonic mean. Names and numbers are words.
@@ -18,28 +17,15 @@ _WORDS = re.compile(rf"[{_UNSPACED}]+|[^\W_]+")
 _STEM = 5  # letters: lives, living
 
 
-class Found(Struct):
-    """Of a fact what is compared."""
-
-    kind: str
-    text: str
-    date: str | None = None
-    until: str | None = None
-    subject: str | None = None
-    slot: str | None = None
-    stance: str = "stated"
-    quote: str | None = None
-
-
 @dataclass
 class Judged:
     """What became of one excerpt."""
 
     excerpt: Excerpt
-    matched: list[tuple[Expected, Found]] = field(default_factory=list)
+    matched: list[tuple[Expected, StoredFact]] = field(default_factory=list)
     missed: list[Expected] = field(default_factory=list)
-    wrong: list[tuple[Forbidden, Found]] = field(default_factory=list)
-    extra: list[Found] = field(default_factory=list)
+    wrong: list[tuple[Forbidden, StoredFact]] = field(default_factory=list)
+    extra: list[StoredFact] = field(default_factory=list)
     failed: bool = False  # it has no answer
 
     @property
@@ -47,7 +33,7 @@ class Judged:
         return len(self.matched) + len(self.wrong) + len(self.extra)
 
 
-def judge(excerpt: Excerpt, found: Sequence[Found]) -> Judged:
+def judge(excerpt: Excerpt, found: Sequence[StoredFact]) -> Judged:
     """One-to-one, the most alike first; what is found twice counts once, a second wording of a fact is extra.
 
     A fact that is nearer to a forbidden one than to any expected one is that forbidden one.
@@ -70,7 +56,7 @@ def judge(excerpt: Excerpt, found: Sequence[Found]) -> Judged:
     return judged
 
 
-def score(expected: Expected, found: Found) -> float:
+def score(expected: Expected, found: StoredFact) -> float:
     """How alike, 0 to 2; 0: another fact. Kind, slot, stance and dates are measured, and decide nothing."""
     if not _same_subject(expected, found):
         return 0.0
@@ -107,13 +93,13 @@ def overlap(one: str, other: str) -> bool:
     return bool(a and b) and len(a & b) / min(len(a), len(b)) >= 0.5
 
 
-def _same_subject(expected: Expected, found: Found) -> bool:
+def _same_subject(expected: Expected, found: StoredFact) -> bool:
     if expected.subject is None or found.subject is None:
         return expected.subject is found.subject
     return bool(words(expected.subject) & words(found.subject))
 
 
-def _forbidden(excerpt: Excerpt, fact: Found) -> Forbidden | None:
+def _forbidden(excerpt: Excerpt, fact: StoredFact) -> Forbidden | None:
     told = " ".join(filter(None, (fact.text, fact.quote, fact.subject)))
     for forbidden in excerpt.forbidden:
         if forbidden.pattern and re.search(forbidden.pattern, told):
@@ -131,9 +117,9 @@ def _forbidden(excerpt: Excerpt, fact: Found) -> Forbidden | None:
     return None
 
 
-def _distinct(found: Sequence[Found]) -> list[Found]:
+def _distinct(found: Sequence[StoredFact]) -> list[StoredFact]:
     """Each text and subject once, whatever kind it has."""
-    seen: dict[tuple[frozenset[str], str | None], Found] = {}
+    seen: dict[tuple[frozenset[str], str | None], StoredFact] = {}
     for fact in found:
         seen.setdefault((frozenset(words(fact.text)), fact.subject), fact)
     return list(seen.values())

@@ -4,9 +4,10 @@ from datetime import date
 import pytest
 
 from flows.exports.conversations import Speaker
+from flows.records import StoredFact
 from tests.eval import table
 from tests.eval.labels import TRAPS, excerpts
-from tests.eval.matching import Found, judge
+from tests.eval.matching import judge
 
 ALL = excerpts()
 OWN = (Speaker.USER, Speaker.INSTRUCTIONS)
@@ -14,7 +15,7 @@ OWN = (Speaker.USER, Speaker.INSTRUCTIONS)
 
 def perfect(excerpt):
     return [
-        Found(each.kind, each.text, each.date, each.until, each.subject, each.slot, each.stance, each.quote)
+        StoredFact(each.kind, each.text, each.date, each.until, each.subject, each.slot, each.stance, quote=each.quote)
         for each in excerpt.expected
     ]
 
@@ -61,7 +62,9 @@ def test_no_answers_recall_nothing():
 def test_each_forbidden_fact_counts_against_its_trap():
     def forbidden(excerpt):
         return [
-            Found("belief", each.text.strip("/") if each.pattern is None else _of(excerpt, each.pattern), each.date)
+            StoredFact(
+                "belief", each.text.strip("/") if each.pattern is None else _of(excerpt, each.pattern), each.date
+            )
             for each in excerpt.forbidden
         ]
 
@@ -85,6 +88,6 @@ def test_what_is_found_twice_counts_once():
 
 def test_a_fact_about_a_sister_is_none_about_the_person():
     (excerpt,) = (each for each in ALL if each.id == "en-19")
-    judged = judge(excerpt, [Found("belief", "I am a vet in Galway.", quote="My sister Ida is a vet in Galway")])
+    judged = judge(excerpt, [StoredFact("belief", "I am a vet in Galway.", quote="My sister Ida is a vet in Galway")])
     assert [wrong.why for wrong, _ in judged.wrong] == ["third_person"]
     assert len(judged.missed) == 1

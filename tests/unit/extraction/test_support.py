@@ -1,9 +1,13 @@
 """Which facts the person's own words say."""
 
+from itertools import pairwise
+
 import pytest
 
+from flows.chunks import cutting, turns, writing
 from flows.chunks.turns import Part
 from flows.extraction.support import QUOTE_CHARACTERS, Claim, OwnWords
+from tests.eval import labels
 
 SAID = [
     Part("conversation", "# I love sailing"),
@@ -90,3 +94,34 @@ def test_what_was_masked_is_compared_as_the_model_saw_it():
     said = [Part("user", "I always forget that my password is Himmel-88.")]
     masked = "I always forget that my password is [secret: password]"
     assert turn(masked, masked, said=said) == 0
+
+
+# The labelled excerpts
+
+
+def own_words(excerpt):
+    records = (writing.record(chunk, "eval") for chunk in cutting.cut(excerpt.conversation()))
+    return OwnWords(part for record in records for part in turns.parts(record))
+
+
+def claim(excerpt, fact, quote):
+    return Claim(fact.text, quote, fact.subject, excerpt.language, (fact.date, fact.until))
+
+
+def test_what_the_labels_say_is_supported_and_what_another_fact_says_does_not_support_it():
+    labelled = [(excerpt, fact) for excerpt in labels.excerpts() for fact in excerpt.expected]
+    dropped = [
+        fact.text
+        for excerpt, fact in labelled
+        if own_words(excerpt).turn_that_says(claim(excerpt, fact, fact.quote)) is None
+    ]
+    # Its name stands in the sentence before, and the dog is no subject there.
+    assert dropped == ["We got our greyhound Biscuit from a rescue in May 2022."]
+    by_others = [
+        (fact.text, other.quote)
+        for (excerpt, fact), (also, other) in pairwise(labelled)
+        if excerpt.id != also.id and excerpt.language == also.language
+        if OwnWords([turns.Part("user", other.quote)]).turn_that_says(claim(excerpt, fact, other.quote))
+    ]
+    assert len(labelled) > 200
+    assert by_others == []
