@@ -72,10 +72,9 @@ async def consolidate_facts(user_id: UUID, found_facts: Path, replace: bool = Fa
     """Step 5: the user's rows of memory_facts: what says the same is one, what has been replaced keeps its time."""
     async with step(Step.CONSOLIDATE_FACTS, user_id) as figures:
         unique_facts = found_facts.with_name(RunFile.UNIQUE_FACTS)
-        try:
-            figures.add(asdict(await consolidation.consolidate(user_id, run_id(), found_facts, unique_facts, replace)))
-        finally:
-            figures.add(current_model().usage.total(Step.CONSOLIDATE_FACTS).figures())
+        counts = await consolidation.consolidate(user_id, run_id(), found_facts, unique_facts, replace)
+        asked = current_model().usage.total(Step.CONSOLIDATE_FACTS)
+        figures.add({**counts.figures(), "calls": asked.calls, "cost": asked.dollars()})
         return unique_facts
 
 

@@ -22,6 +22,18 @@ class Consolidated:
     asked: int
     undecided: int
 
+    def figures(self) -> dict[str, int]:
+        """For the log line; what is told of step 4 is left out, and what is seldom when there is none."""
+        seldom = {"withdrawn": self.withdrawn, "undecided": self.undecided}
+        return {
+            "statements": self.statements,
+            "current": self.current,
+            "superseded": self.superseded,
+            "clusters": self.clusters,
+            "asked": self.asked,
+            **{name: count for name, count in seldom.items() if count},
+        }
+
 
 async def consolidate(user_id: UUID, run_id: str, found: Path, to: Path, erase: bool = False) -> Consolidated:
     """Brings memory_facts up to date; writes the current facts, the one said last at the end.
