@@ -4,13 +4,13 @@ A model decides about clusters of candidates (`decisions`). It is not the last w
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from flows.memory import candidates, decisions, grouping, guards
 from flows.memory.decisions import Cluster, Decision
-from flows.memory.statements import Said
+from flows.memory.statements import Said, Statement
 from flows.settings import ModelSettings
 
 _ROUNDS = 3  # clusters are small: what is one may lie in several of them, and meets in the next round
@@ -28,12 +28,13 @@ class Merged:
     _became: dict[bytes, bytes] = field(default_factory=dict)  # what is part of another → that
 
     def apply(self, cluster: Cluster, decision: Decision) -> None:
-        """As far as the guards allow."""
+        """As far as the guards allow. What one has replaced does not say the same, whatever group it is in."""
+        keys = [statement.key for statement in cluster.statements]
+        replaced = [(keys[pair.older - 1], keys[pair.newer - 1]) for pair in decision.replaced]
         for group in decision.groups:
-            for keys in _may_be_one([self.said[cluster.statements[number - 1].key] for number in sorted(group)]):
-                self._unite([self.said.pop(key) for key in keys])
-        for pair in decision.replaced:
-            self.replaced.append((cluster.statements[pair.older - 1].key, cluster.statements[pair.newer - 1].key))
+            for same in _may_be_one([self.said[keys[number - 1]] for number in sorted(group)], replaced):
+                self._unite([self.said.pop(key) for key in same])
+        self.replaced += replaced
 
     def _unite(self, parts: list[Said]) -> None:
         one = grouping.as_one(parts)
@@ -93,12 +94,17 @@ def _clusters(said: dict[bytes, Said], asked: dict[bytes, int]) -> list[Cluster]
     return found
 
 
-def _may_be_one(group: Iterable[Said]) -> Iterator[list[bytes]]:
+def _may_be_one(group: Iterable[Said], replaced: Collection[tuple[bytes, bytes]]) -> Iterator[list[bytes]]:
     """The keys of those that may be one, each with all others of its part."""
+
+    def may(one: Statement, other: Statement) -> bool:
+        pairs = (one.key, other.key), (other.key, one.key)
+        return guards.may_be_same(one, other) and not any(pair in replaced for pair in pairs)
+
     parts: list[list[Said]] = []
     for said in group:
         for part in parts:
-            if all(guards.may_be_same(said.statement, other.statement) for other in part):
+            if all(may(said.statement, other.statement) for other in part):
                 part.append(said)
                 break
         else:

@@ -67,13 +67,13 @@ def test_pairs_that_are_one_or_replace_each_other_are_candidates():
     assert share >= 0.97, missed
 
 
-def test_pairs_are_found_among_twenty_thousand_other_facts():
-    share, missed = recall({"same", "replaces"}, others(20_000))
+def test_pairs_are_found_among_five_thousand_other_facts():
+    share, missed = recall({"same", "replaces"}, others(5_000))
     assert share >= 0.97, missed
 
 
-def test_facts_that_are_said_again_in_another_sentence_are_found_among_ten_thousand():
-    facts = planted(10_000)
+def test_facts_that_are_said_again_in_another_sentence_are_found_among_three_thousand():
+    facts = planted(3_000)
     of = {index: number for number, cluster in enumerate(clusters(facts.statements)) for index in cluster}
     found = sum(of.get(first, -1) == of.get(second, -2) for first, second in facts.repeated)
     assert found / len(facts.repeated) >= 0.95
