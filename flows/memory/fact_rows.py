@@ -66,7 +66,7 @@ def _row(said: Said, ids: Mapping[bytes, UUID], successor: Said | None) -> FactR
         valid_to=_end(statement, newer),
         said_first=statement.said_first,
         said_last=statement.said_last,
-        mentions=len({(source.conversation_id, source.message or source.chunk_key) for source in sources}),
+        mentions=len({(source.conversation_id, _message(source)) for source in sources}),
         conversations=len({source.conversation_id for source in sources}),
         statement_keys=said.keys,
         digest="",
@@ -74,6 +74,10 @@ def _row(said: Said, ids: Mapping[bytes, UUID], successor: Said | None) -> FactR
     )
     row.digest = hashlib.blake2b(msgspec.json.encode(row), digest_size=_DIGEST_BYTES).hexdigest()
     return row
+
+
+def _message(source: FactSource) -> int | str:
+    return source.chunk_key if source.message is None else source.message
 
 
 def _end(statement: Statement, newer: Statement | None) -> str | None:

@@ -193,10 +193,20 @@ def test_thirty_chats_about_one_project_make_one_fact(passes, judge):
     assert (fact.mentions, fact.conversations) == (30, 30)
 
 
-def test_a_message_that_two_chunks_share_is_one_mention(passes):
-    passes.consolidate(found("I like tea.", chunk_key="k1", message=4), found("I like tea.", chunk_key="k2", message=4))
+@pytest.mark.parametrize("message", [0, 4])
+def test_a_message_that_two_chunks_share_is_one_mention(passes, message):
+    passes.consolidate(*(found("I like tea.", chunk_key=key, message=message) for key in ("k1", "k2")))
     (row,) = passes.rows().values()
     assert (row["mentions"], len(row["sources"])) == (1, 2)
+
+
+def test_answers_from_before_quotes_were_kept_are_facts_too(passes):
+    old = [FoundFact("belief", "I like tea.", "2024", chunk_key=key, conversation_id="c1") for key in ("k1", "k2")]
+    passes.consolidate(*old, found("I like tea!", chunk_key="k3"))
+    (fact,) = passes.current()
+    assert (fact.valid_from, fact.mentions, fact.said_last) == ("2024", 3, "2024-01-01T10:00:00Z")
+    (row,) = passes.rows().values()
+    assert [source["quote"] for source in row["sources"]] == [None, None, "I like tea!"]
 
 
 def test_every_source_is_kept(passes):
