@@ -19,7 +19,7 @@ def rows(user_id: UUID, merged: Merged, stored: Iterable[StoredRow]) -> list[Fac
     ids = _ids(user_id, merged.said.values(), stored)
     successors = merged.successors()
     made = [_row(said, ids, merged.said.get(successors.get(key, b""))) for key, said in merged.said.items()]
-    made.sort(key=lambda row: (row.said_last or "", row.id), reverse=True)
+    made.sort(key=lambda row: (row.said_last or "", row.text, row.valid_from or "", row.id), reverse=True)
     return made
 
 

@@ -143,7 +143,7 @@ def test_a_key_of_the_app_is_not_doubled(yesterday):
         "alter table user_profiles add constraint theirs foreign key (user_id) references auth.users on delete cascade"
     )
     migrate(yesterday)
-    assert keyed(yesterday) == {table: True for table in OF_USERS if table != "user_profiles"}
+    assert keyed(yesterday) == {table: True for table in (*OF_USERS, *OF_FACTS) if table != "user_profiles"}
 
 
 def test_where_there_are_no_accounts_at_all_nothing_is_made(yesterday):
