@@ -9,6 +9,8 @@ from msgspec import Struct
 Kind = Literal["preference", "project", "date", "belief", "decision"]
 #: Holds now, held once and no more, is intended and not done yet.
 Stance = Literal["stated", "past", "plan"]
+#: Told in the chats, or by the person to the app: the latter has the last word.
+Origin = Literal["chats", "person"]
 
 
 class Step(StrEnum):
@@ -23,6 +25,18 @@ class Step(StrEnum):
     GENERATE_MEMORY = "generate_memory"
     SAVE_MEMORY = "save_memory"
     V2_REGENERATION = "v2_regeneration"
+
+
+class MemorySection(StrEnum):
+    """The sections of MEMORY, in order. The value stands in `memory_facts.section` and `memory_entries.section`."""
+
+    PERSON = "person"
+    PREFERENCES = "preferences"
+    PROJECTS = "projects"
+    DATES = "dates"
+    BELIEFS = "beliefs"
+    DECISIONS = "decisions"
+    PEOPLE = "people"
 
 
 class RunFile:
@@ -131,6 +145,8 @@ class KnownFact(Struct, omit_defaults=True):
     said_last: str | None = None
     mentions: int = 0  # messages that say it
     conversations: int = 0
+    section: MemorySection | None = None  # None: of a row from before sections were kept
+    origin: Origin = "chats"
 
 
 class FactSource(Struct, frozen=True):

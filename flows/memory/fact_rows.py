@@ -6,6 +6,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from flows.memory import placing
 from flows.memory.merging import Merged
 from flows.memory.statements import Said, Statement
 from flows.records import FactRow, FactSource, StoredRow
@@ -68,6 +69,7 @@ def _row(said: Said, ids: Mapping[bytes, UUID], successor: Said | None) -> FactR
         said_last=statement.said_last,
         mentions=len({(source.conversation_id, _message(source)) for source in sources}),
         conversations=len({source.conversation_id for source in sources}),
+        section=placing.section(statement.kind, statement.subject, statement.slot),
         statement_keys=said.keys,
         digest="",
         sources=sources,
