@@ -1,8 +1,10 @@
-"""What is known of the models: what they cost, how they count tokens, how much they write, and whether they think.
+"""What is known of the models: what they cost, how they count tokens, how much they write, what they cache, and
+whether they think.
 
 Source: Anthropic's documentation, "Models overview" and the page of each model (platform.claude.com/docs), "Pricing",
-"Adaptive thinking" and "Effort", as of 2026-11. Of a model that is not listed nothing is assumed: its price is
-unknown, and it is asked without a word about thinking, which a server that does not know the parameter would refuse.
+"Prompt caching", "Adaptive thinking" and "Effort", as of 2026-11. Of a model that is not listed nothing is assumed: its
+price is unknown, and it is asked without a word about thinking or caching, which a server that does not know the
+parameter would refuse.
 """
 
 import re
@@ -43,6 +45,8 @@ class Model:
     tokens_per_estimate: float = 1.0
     #: Tokens of the longest reply, thinking included.
     max_output: int = 32_000
+    #: Tokens of the shortest beginning of a prompt that it caches; None: it is not known to cache any.
+    cached_from: int | None = None
     #: Whether it thinks unless it is told not to, and with `output_config.effort` as told.
     thinks: bool = False
     #: Whether `thinking: disabled` is accepted; a model that always thinks does so with the least effort instead.
@@ -56,13 +60,15 @@ MODELS = {
         Price(0.10, 0.50, up_to=100_000, above=Price(0.50, 2.50)),
         tokens_per_estimate=_NEWER_TOKENIZER,
         max_output=128_000,
+        cached_from=512,
         thinks=True,
     ),
-    "claude-haiku-4-5": Model(Price(1.00, 5.00), max_output=64_000),
+    "claude-haiku-4-5": Model(Price(1.00, 5.00), max_output=64_000, cached_from=4_096),
     "claude-sonnet-5-5": Model(
         Price(2.00, 10.00),
         tokens_per_estimate=_NEWER_TOKENIZER,
         max_output=128_000,
+        cached_from=512,
         thinks=True,
         may_be_silenced=False,
     ),
@@ -70,6 +76,7 @@ MODELS = {
         Price(4.00, 20.00),
         tokens_per_estimate=_NEWER_TOKENIZER,
         max_output=128_000,
+        cached_from=512,
         thinks=True,
         may_be_silenced=False,
     ),
@@ -120,6 +127,12 @@ def model_tokens(model: str, estimated: int) -> int:
     return round(estimated * known(model).tokens_per_estimate)
 
 
+def caches(model: str, beginning: int) -> bool:
+    """Whether the model caches the beginning of a prompt that has so many estimated tokens."""
+    shortest = known(model).cached_from
+    return shortest is not None and model_tokens(model, beginning) >= shortest
+
+
 def cheap_prompt(model: str, share: float = 0.9) -> int | None:
     """Estimated tokens that a prompt may have and stay, with a margin, below the price of long ones; None: no such."""
     price = known(model).price
@@ -140,16 +153,27 @@ def cost(model: str, *, input: int, output: int, cache_write: int = 0, cache_rea
 
 
 def estimated_cost(
-    model: str, *, calls: int, prompt_tokens: int, reply_share: float = 0, thinking: Thinking = "off"
+    model: str,
+    *,
+    calls: int,
+    prompt_tokens: int,
+    cached: int = 0,
+    reply_share: float = 0,
+    thinking: Thinking = "off",
 ) -> float | None:
     """Dollars of calls whose prompts have so many estimated tokens together.
 
-    reply_share: tokens of a reply for each of its prompt. None for a model without a known price.
+    cached: estimated tokens with which each prompt begins and which are cached: the first call writes them, the others
+    read them. reply_share: tokens of a reply for each of its prompt. None for a model without a known price.
     """
+    if not calls:
+        return None if known(model).price is None else 0.0
     # By one call's price tier, so that many small prompts are not taken for a large one.
-    each = model_tokens(model, prompt_tokens // max(calls, 1))
-    one = cost(model, input=each, output=round(each * reply_share) + expected_thinking(model, thinking))
-    return None if one is None else one * calls
+    each, beginning = model_tokens(model, prompt_tokens // calls), model_tokens(model, cached)
+    output = round(each * reply_share) + expected_thinking(model, thinking)
+    writing = cost(model, input=each - beginning, output=output, cache_write=beginning)
+    reading = cost(model, input=each - beginning, output=output, cache_read=beginning)
+    return None if writing is None or reading is None else writing + (calls - 1) * reading
 
 
 def _effective(model: str, thinking: Thinking) -> Thinking:

@@ -32,7 +32,7 @@ async def publish(user_id: UUID, saved: Saved, extracted: Extracted, v2: Any) ->
                 "Chunks: " + ", ".join(f"{value} {name}" for name, value in extracted.figures().items()),
                 "",
                 *_kept(saved),
-                "| step | model | calls | retries | input tokens | of them cached | output tokens | cost |",
+                "| step | model | calls | retries | input tokens | of them from the cache | output tokens | cost |",
                 "|---|---|---:|---:|---:|---:|---:|---:|",
                 *rows,
                 _row("total", "", total),
@@ -71,5 +71,5 @@ def _kept(saved: Saved) -> Iterator[str]:
 
 
 def _row(step: str, model: str, usage: Usage) -> str:
-    cells = [step, model, f"{usage.calls:,}", f"{usage.retries:,}", f"{usage.input_tokens:,}"]
+    cells = [step, model, f"{usage.calls:,}", f"{usage.retries:,}", f"{usage.prompt_tokens:,}"]
     return f"| {' | '.join([*cells, f'{usage.cache_read_tokens:,}', f'{usage.output_tokens:,}', usage.dollars()])} |"

@@ -281,7 +281,8 @@ def _show(stack: Stack, user_id: UUID, row: dict[str, Any], seconds: float, cons
     cost = "unknown" if total["cost_usd"] is None else f"${total['cost_usd']:.4f}"
     if stack.uses_stand_in:
         cost = f"nothing (Claude would have charged {cost} for these tokens)"
+    read = sum(total[name] for name in ("input_tokens", "cache_write_tokens", "cache_read_tokens"))
     console.print(
-        f"\n[bold]{total['calls']:,} calls[/], {total['input_tokens']:,} input and {total['output_tokens']:,} output "
+        f"\n[bold]{total['calls']:,} calls[/], {read:,} input and {total['output_tokens']:,} output "
         f"tokens, cost {cost}, [bold]{seconds:.0f} s[/]"
     )

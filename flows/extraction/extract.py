@@ -94,7 +94,8 @@ async def extract(user_id: UUID, chunks_file: Path, figures: StepFigures) -> Ext
     pending = await PendingChunks.of(user_id, chunks_file, model)
     in_batches = PassSettings().extraction_mode == "batch"
     figures.add({"asked": pending.chunk_count})
-    estimate = pending.estimated_cost(message_batches.SHARE_OF_PRICE if in_batches else 1)
+    share_of_price = message_batches.SHARE_OF_PRICE if in_batches else 1
+    estimate = pending.estimated_cost(share_of_price, cached=not in_batches)
     figures.add({"estimate": "unknown" if estimate is None else f"${estimate:.4f}"})
     current_model().retry.pause(model, await current_store().answers.pause(model, 0))
     try:

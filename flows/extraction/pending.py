@@ -55,17 +55,20 @@ class PendingChunks:
         taken, self._next = self._next, next(self._packs, None)
         return taken
 
-    def estimated_cost(self, share_of_price: float = 1) -> float | None:
+    def estimated_cost(self, share_of_price: float = 1, *, cached: bool = True) -> float | None:
         """Dollars that the answers will cost, about; None when the model's price is not known.
 
-        Raises BudgetReached when the prompts alone would cost more than the run may spend.
+        cached: whether the calls ask for their system prompt to be cached. Raises BudgetReached when the prompts alone
+        would cost more than the run may spend.
         """
         calls, prompts = self.call_count, self._prompt_tokens
-        least = models.estimated_cost(self.model, calls=calls, prompt_tokens=prompts)
+        beginning = question.cached_tokens(self.model) if cached else 0
+        least = models.estimated_cost(self.model, calls=calls, prompt_tokens=prompts, cached=beginning)
         about = models.estimated_cost(
             self.model,
             calls=calls,
             prompt_tokens=prompts,
+            cached=beginning,
             reply_share=models.EXPECTED_REPLY,
             thinking=ModelSettings().extraction_thinking,
         )

@@ -5,6 +5,7 @@ import json
 
 from pydantic import BaseModel
 
+from flows import models
 from flows.chunks.turns import MARKS, Part, tag_tokens, tagged
 from flows.errors import (
     CutOff,
@@ -99,6 +100,12 @@ def content(pack: Pack) -> str:
 
 def prompt_tokens(pack: Pack) -> int:
     return sum(excerpt.tokens + tag_tokens(excerpt.parts) for excerpt in pack) + tokens.estimate(SYSTEM)
+
+
+def cached_tokens(model: str) -> int:
+    """Of a prompt's estimated tokens, those that each call to the model begins with and that it caches."""
+    beginning = tokens.estimate(SYSTEM)
+    return beginning if models.caches(model, beginning) else 0
 
 
 async def ask(pack: Pack, model: str) -> list[ChunkOutcome]:

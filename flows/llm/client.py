@@ -16,7 +16,7 @@ from flows import models
 from flows.errors import BudgetReached, CutOff, ModelError, OutOfRetries, PromptTooLong, Refused, RequestRejected
 from flows.llm import failures, streaming, tokens
 from flows.llm.connection import Sdk, connect, is_first_party, name_of, share_of_price
-from flows.llm.messages import Reply, fits, parsed, request
+from flows.llm.messages import Reply, fits, parsed, prompt_of, request
 from flows.llm.rate_limits import Call, OnLimited, RateLimiter
 from flows.llm.reply_forms import ReplyForms
 from flows.llm.retry import RetryPolicy, SharePause
@@ -32,6 +32,8 @@ Answer = TypeVar("Answer")
 #: Told of each call that will be repeated: step, reason, how often it has failed.
 OnRetry = Callable[[Step, str, int], None]
 
+#: Steps whose calls all begin with one system prompt. Writing it to the cache costs more, so a single call does not.
+_REPEATING = (Step.EXTRACT_FACTS, Step.CONSOLIDATE_FACTS)
 _MORE_ROOM = 4  # times the room of a reply that was cut off
 _SLOWEST_TOKENS_A_SECOND = 20
 
@@ -81,7 +83,13 @@ class Claude:
         thinking = self._settings.thinking(step)
         name = name_of(self._settings, model)
         question = partial(
-            request, model=name, system=system, content=content, reply_type=reply_type, thinking=thinking
+            request,
+            model=name,
+            system=system,
+            content=content,
+            reply_type=reply_type,
+            thinking=thinking,
+            repeated=step in _REPEATING,
         )
 
         async def asked(reply_tokens: int) -> Reply:
@@ -107,9 +115,10 @@ class Claude:
             raise
 
     async def _answer(self, step: Step, model: str, parameters: dict[str, Any]) -> Message:
-        prompt = parameters["system"] + parameters["messages"][0]["content"]
+        prompt, cached = prompt_of(parameters)
         thinking, prompt_tokens = self._settings.thinking(step), tokens.estimate(prompt)
-        cost = models.estimated_cost(model, calls=1, prompt_tokens=prompt_tokens, thinking=thinking)
+        # As if it had to be written to the cache: whether it can be read from there is known only by the answer.
+        cost = models.estimated_cost(model, calls=1, prompt_tokens=prompt_tokens, cached=cached, thinking=thinking)
         least = (cost or 0.0) * self._share_of_price
         call = Call(step, model, _expected(model, prompt_tokens, thinking))
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from flows import masking, models
 from flows.errors import CutOff, InvalidReply, Refused
+from flows.llm import tokens
 from flows.models import Thinking
 from flows.providers import Form
 
@@ -36,8 +37,12 @@ def request(
     max_tokens: int,
     thinking: Thinking,
     form: Form = "schema",
+    repeated: bool = False,
 ) -> dict[str, Any]:
-    """The parameters of a call that is answered as `reply_type`."""
+    """The parameters of a call that is answered as `reply_type`.
+
+    repeated: whether other calls begin with the same `system` within minutes, so that caching it pays off.
+    """
     chosen = models.thinking_parameters(model, thinking)
     if form == "tool":
         chosen |= _tool(reply_type, forced=not models.thinks(model, thinking))
@@ -47,10 +52,24 @@ def request(
     return {
         "model": model,
         "max_tokens": max_tokens,
-        "system": system,
+        "system": _cached(system) if repeated and models.caches(model, tokens.estimate(system)) else system,
         "messages": [{"role": "user", "content": content}],
         **chosen,
     }
+
+
+def _cached(system: str) -> list[dict[str, Any]]:
+    """For five minutes from when it was used last. Source: Anthropic's documentation, "Prompt caching", 2026-11."""
+    return [{"type": "text", "text": system, "cache_control": {"type": "ephemeral"}}]
+
+
+def prompt_of(parameters: Mapping[str, Any]) -> tuple[str, int]:
+    """What the model reads in a call, and the estimated tokens of its beginning that are cached."""
+    system, content = parameters["system"], parameters["messages"][0]["content"]
+    if isinstance(system, str):
+        return system + content, 0
+    text = "".join(block["text"] for block in system)
+    return text + content, tokens.estimate(text)
 
 
 def _tool(reply_type: type[BaseModel], *, forced: bool) -> dict[str, Any]:

@@ -16,7 +16,7 @@ class Usage:
 
     calls: int = 0
     retries: int = 0
-    input_tokens: int = 0
+    input_tokens: int = 0  # without those of the cache
     output_tokens: int = 0
     thinking_tokens: int = 0  # of those
     cache_write_tokens: int = 0
@@ -33,6 +33,11 @@ class Usage:
         self.cache_read_tokens += other.cache_read_tokens
         known = self.cost_usd is not None and other.cost_usd is not None
         self.cost_usd = (self.cost_usd or 0) + (other.cost_usd or 0) if known else None
+
+    @property
+    def prompt_tokens(self) -> int:
+        """All that the models have read, from their cache or not."""
+        return self.input_tokens + self.cache_write_tokens + self.cache_read_tokens
 
     def dollars(self) -> str:
         return "unknown" if self.cost_usd is None else f"${self.cost_usd:.4f}"

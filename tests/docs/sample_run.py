@@ -20,9 +20,10 @@ Figures = dict[str, dict[str, str]]
 
 _PRINTED = re.compile(r"✓ \d+ (?P<step>\w+) +[\d.]+ s(?P<figures>.*)")
 _LOGGED = re.compile(r"\[FullPass\] user_id=\S+ step=(?P<step>\w+) status=completed seconds=\S+(?P<figures>.*)")
-#: Beside the seconds: each prompt bears random digits, which are more or fewer tokens.
-_UNSTEADY = {"input_tokens", "cost"}
-_WIDTH, _INDENT = 100, " " * 39
+#: Beside the seconds: each prompt bears random digits, which are more or fewer tokens, and how many of the first calls
+#: begin before one is answered, and so write to the prompt cache instead of reading, is by chance.
+_UNSTEADY = {"input_tokens", "cache_read_tokens", "cost"}
+_WIDTH, _INDENT = 105, " " * 39
 
 
 def shown() -> str:

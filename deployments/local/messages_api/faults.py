@@ -5,7 +5,7 @@ PUT    /_control   {"latency_seconds": 0.0, "thinking_tokens": 600, "archived_ba
                    {"kind": …, "schema"?, "contains"?, "status"?, "message"?, "retry_after"?, "times"?, "every"?}]}
                    replaces the behaviour
 GET    /_control   the counters; with ?contains=WORD also `about`: how many calls had a word like qx0001 in their prompt
-DELETE /_control   zeroes the counters
+DELETE /_control   zeroes the counters, and no prompt is cached any more
 GET    /_control/wait?schema=NAME&in_flight=N | &calls=N   answers when so many calls of that kind are being
                    answered, or have been; 408 after `timeout` seconds (30)
 """
@@ -25,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from deployments.local.messages_api.prompt_cache import PromptCache
 from deployments.local.messages_api.rate_limits import Limits, RateLimits
 from deployments.local.messages_api.reply_forms import Form, Schemas, Tools
 
@@ -159,6 +160,7 @@ class Counters:
 class Control:
     def __init__(self) -> None:
         self.rate_limits = RateLimits()
+        self.prompt_cache = PromptCache()
         self._behaviour = Behaviour()
         self._hits: Counter[int] = Counter()
         self._counters = Counters()
@@ -248,6 +250,7 @@ class Control:
 
     async def _reset(self, request: Request) -> Response:
         self._counters = Counters()
+        self.prompt_cache.clear()
         return Response(status_code=204)
 
     async def _wait(self, request: Request) -> Response:

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from deployments.local.messages_api.faults import Control
 from deployments.local.messages_api.messages import MessagesApi, error_of
+from deployments.local.messages_api.prompt_cache import written
 from deployments.local.messages_api.reply_forms import answered_by
 from deployments.local.messages_api.wire import ApiError, checked, error_body, headers
 
@@ -92,7 +93,7 @@ class MessageBatches:
     def _result(self, body: Any) -> dict[str, Any]:
         try:
             prompt, kind = checked(body)
-            form = answered_by(body, self._control.schemas or "followed", self._control.tools)
+            form, cached = answered_by(body, self._control.schemas or "followed", self._control.tools), written(body)
             fault = self._control.fault(kind, prompt)
             if fault is not None and fault.kind == "expire":
                 return {"type": "expired"}
@@ -100,7 +101,7 @@ class MessageBatches:
                 raise problem
         except ApiError as error:
             return {"type": "errored", "error": error_body(error, f"req_{secrets.token_hex(12)}")}
-        return {"type": "succeeded", "message": self._api.message(body, prompt, kind, form, fault)}
+        return {"type": "succeeded", "message": self._api.message(body, prompt, kind, form, fault, cached)}
 
     async def _retrieve(self, request: Request) -> Response:
         self._api.authenticate(request)

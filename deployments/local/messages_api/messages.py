@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 
 from deployments.local.messages_api import mistakes, replies, streaming, thinking
 from deployments.local.messages_api.faults import Control, Fault
+from deployments.local.messages_api.prompt_cache import Beginning
 from deployments.local.messages_api.reply_forms import Form, Schemas, answered_by
 from deployments.local.messages_api.wire import PROBLEMS, ApiError, checked, effort, headers, token_count
 
@@ -30,10 +31,11 @@ class MessagesApi:
         async with self._control.call(kind, prompt) as call:
             try:
                 form = answered_by(body, self._control.schemas or schemas, self._control.tools)
-                self._begin(request, body["model"], prompt)
+                cached = self._control.prompt_cache.look_up(body)
+                self._begin(request, body["model"], prompt, cached)
                 if self._control.latency_seconds:
                     await asyncio.sleep(self._control.latency_seconds)
-                response = await self._answer(request, body, prompt, kind, form, call.fault)
+                response = await self._answer(request, body, prompt, kind, form, call.fault, cached)
             except ApiError as error:
                 call.status = error.status
                 raise
@@ -70,16 +72,23 @@ class MessagesApi:
         if "anthropic-version" not in request.headers:
             raise ApiError(400, "anthropic-version: header is required")
 
-    def _begin(self, request: Request, model: str, prompt: str) -> None:
+    def _begin(self, request: Request, model: str, prompt: str, cached: Beginning) -> None:
         """Counts the request towards the model's rate limits. Raises ApiError when it exceeds one."""
         limits = self._control.rate_limits.of(model)
         try:
-            limits.begin(token_count(model, prompt))
+            limits.begin(token_count(model, prompt) - (cached.tokens if cached.is_read else 0))
         finally:
             request.state.rate_limits = limits.headers()
 
     async def _answer(
-        self, request: Request, body: dict[str, Any], prompt: str, kind: str | None, form: Form, fault: Fault | None
+        self,
+        request: Request,
+        body: dict[str, Any],
+        prompt: str,
+        kind: str | None,
+        form: Form,
+        fault: Fault | None,
+        cached: Beginning,
     ) -> Response:
         if fault is not None:
             if fault.kind == "html":
@@ -88,7 +97,8 @@ class MessagesApi:
                 raise problem
             if fault.kind == "hang":
                 await _until_gone(request)
-        message = self.message(body, prompt, kind, form, fault)
+        message = self.message(body, prompt, kind, form, fault, cached)
+        self._control.prompt_cache.answered(cached)
         produced = self._control.rate_limits.of(body["model"]).produced
         sent = headers(request)
         if body.get("stream"):
@@ -100,7 +110,7 @@ class MessagesApi:
         return JSONResponse(message, headers=sent)
 
     def message(
-        self, body: dict[str, Any], prompt: str, kind: str | None, form: Form, fault: Fault | None
+        self, body: dict[str, Any], prompt: str, kind: str | None, form: Form, fault: Fault | None, cached: Beginning
     ) -> dict[str, Any]:
         """The answer, without the faults that concern its transport."""
         model, text, stop = body["model"], replies.reply(kind if form != "prose" else None, prompt), "end_turn"
@@ -131,17 +141,16 @@ class MessagesApi:
             "content": [*thinking.blocks(thought), *_content(body, text, form)],
             "stop_reason": "tool_use" if form == "tool" and stop == "end_turn" else stop,
             "stop_sequence": None,
-            "usage": _usage(*used, thought),
+            "usage": _usage(*used, thought, cached),
         }
 
 
-def _usage(input_tokens: int, output_tokens: int, thought: int) -> dict[str, Any]:
+def _usage(input_tokens: int, output_tokens: int, thought: int, cached: Beginning) -> dict[str, Any]:
     return {
-        "input_tokens": input_tokens,
+        "input_tokens": input_tokens - cached.tokens,
         "output_tokens": output_tokens,
         "output_tokens_details": {"thinking_tokens": thought},
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": 0,
+        **cached.usage(),
         "service_tier": "standard",
     }
 

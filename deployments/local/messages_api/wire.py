@@ -24,14 +24,16 @@ class Model:
     #: The efforts that it takes, the first of which it thinks with unless it is told otherwise; none: it does not.
     efforts: tuple[str, ...] = ()
     may_be_silenced: bool = True
+    #: Tokens of the shortest beginning of a prompt that is cached. Source: "Prompt caching", 2026-11.
+    cached_from: int = 512
 
 
 _MEDIUM = ("medium", "low", "high", "xhigh", "max")
 _HIGH = ("high", "low", "medium", "xhigh", "max")
 MODELS = {
     "claude-haiku-5-5": Model(1_000_000, 128_000, 1.3, _MEDIUM),
-    "claude-haiku-4-5": Model(200_000, 64_000, 1.0),
-    "claude-haiku-4-5-20251001": Model(200_000, 64_000, 1.0),
+    "claude-haiku-4-5": Model(200_000, 64_000, 1.0, cached_from=4_096),
+    "claude-haiku-4-5-20251001": Model(200_000, 64_000, 1.0, cached_from=4_096),
     "claude-opus-5": Model(1_000_000, 128_000, 1.3, _HIGH),
     "claude-sonnet-5-5": Model(1_000_000, 128_000, 1.3, _HIGH, may_be_silenced=False),
     "claude-opus-5-5": Model(1_000_000, 128_000, 1.3, _MEDIUM, may_be_silenced=False),

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from flows import models
 from tests.integration.service import FullPassService, Json, export_of, simple_export
 
 
@@ -292,11 +293,16 @@ def test_a_batch_costs_half_and_its_answers_are_the_same(service):
     assert service.calls() == 0
     assert service.messages.get("/_control").json()["batches"] == {"total": 1, "requests": 6}
     assert row["memory_md"] == direct["memory_md"]
-    costs = [
-        next(entry["cost_usd"] for entry in each["import_cost_json"]["by_step"] if entry["step"] == "extract_facts")
+    batch, one_by_one = (
+        next(entry for entry in each["import_cost_json"]["by_step"] if entry["step"] == "extract_facts")
         for each in (row, direct)
-    ]
-    assert costs[0] == pytest.approx(costs[1] / 2, rel=0.01)  # the tags are random, and so their tokens
+    )
+    cached = one_by_one["cache_write_tokens"] + one_by_one["cache_read_tokens"]
+    prompts = one_by_one["input_tokens"] + cached
+    assert batch["input_tokens"] == pytest.approx(prompts, rel=0.01)  # the tags are random, and so their tokens
+    full_price = models.cost(batch["model"], input=batch["input_tokens"], output=batch["output_tokens"])
+    assert full_price is not None
+    assert batch["cost_usd"] == pytest.approx(full_price / 2)
 
 
 def test_what_has_expired_or_failed_in_a_batch_is_handed_in_again_and_what_is_cut_off_is_asked_directly(service):

@@ -25,3 +25,10 @@ def test_a_model_without_a_price_costs_an_unknown_amount_and_so_does_the_run():
 def test_cached_prompt_tokens_are_billed_at_their_share():
     cost = models.cost("claude-haiku-4-5", input=0, output=0, cache_write=1_000_000, cache_read=1_000_000)
     assert cost == pytest.approx(1.35)
+
+
+def test_what_the_models_have_read_counts_what_was_cached():
+    usage = RunUsage()
+    reported = Usage(input_tokens=5, output_tokens=7, cache_creation_input_tokens=100, cache_read_input_tokens=1_000)
+    usage.record(Step.EXTRACT_FACTS, "claude-haiku-4-5", reported)
+    assert (usage.total().prompt_tokens, usage.total().input_tokens) == (1_105, 5)
