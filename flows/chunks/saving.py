@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from pathlib import Path
 from uuid import UUID
 
 from flows import spool
 from flows.chunks import sources
 from flows.chunks.sources import Held, Plan, Stored
+from flows.portions import by_count
 from flows.records import ChunkRecord, SpooledChunk
 from flows.store.chunks import ChunkTable
 
@@ -80,8 +80,7 @@ async def _write(table: ChunkTable, user_id: UUID, run_id: str, chunks_file: Pat
     """Returns how many rows were written, and how many were there as they are."""
     recent_from = (datetime.now(UTC) - _RECENT).isoformat()
     written = unchanged = 0
-    chunks = spool.read(chunks_file, SpooledChunk)
-    while rows := list(islice(chunks, _ROWS_PER_REQUEST)):
+    for rows in by_count(spool.read(chunks_file, SpooledChunk), _ROWS_PER_REQUEST):
         for row in rows:
             row.is_recent = bool(row.created_at and row.created_at >= recent_from)
             row.import_source = plan.sources[row.import_source]
@@ -92,6 +91,4 @@ async def _write(table: ChunkTable, user_id: UUID, run_id: str, chunks_file: Pat
 
 
 def _portions(keys: list[bytes], size: int) -> Iterator[list[str]]:
-    keys = sorted(keys)
-    for start in range(0, len(keys), size):
-        yield [key.hex() for key in keys[start : start + size]]
+    return by_count((key.hex() for key in sorted(keys)), size)

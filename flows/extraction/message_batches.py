@@ -21,6 +21,7 @@ from flows.extraction.pending import PendingChunks
 from flows.extraction.question import PROMPT_VERSION, ChunkFacts
 from flows.llm.client import current_model
 from flows.llm.messages import parsed, request
+from flows.portions import by_size
 from flows.records import ChunkOutcome, PendingBatch, Step
 from flows.settings import ModelSettings, PassSettings
 from flows.store.client import current_store
@@ -78,26 +79,25 @@ async def _hand_in_all(pending: PendingChunks, asked_in_vain: set[bytes]) -> Non
 
 def _portions(packs: Iterator[Pack], model: str) -> Iterator[Portion]:
     """The questions in batches that are within the limits."""
-    portion: Portion = {}
-    size = 0
-    for pack in packs:
-        asked = request(
-            model=model,
-            system=question.SYSTEM,
-            content=question.content(pack),
-            reply_type=ChunkFacts,
-            max_tokens=_max_tokens(model),
-            thinking=ModelSettings().extraction_thinking,
-        )
-        bytes_ = len(json.dumps(asked).encode())
-        if portion and (size + bytes_ > _MOST_BYTES or len(portion) == _MOST_REQUESTS):
-            yield portion
-            portion, size = {}, 0
-        keys = "".join(excerpt.chunk_key for excerpt in pack)
-        portion[hashlib.sha256(keys.encode()).hexdigest()[:32]] = pack, asked
-        size += bytes_
-    if portion:
-        yield portion
+    asked = ((pack, _request(pack, model)) for pack in packs)
+    for portion in by_size(asked, lambda one: len(json.dumps(one[1]).encode()), _MOST_BYTES, _MOST_REQUESTS):
+        yield {_custom_id(pack): (pack, parameters) for pack, parameters in portion}
+
+
+def _request(pack: Pack, model: str) -> dict[str, Any]:
+    return request(
+        model=model,
+        system=question.SYSTEM,
+        content=question.content(pack),
+        reply_type=ChunkFacts,
+        max_tokens=_max_tokens(model),
+        thinking=ModelSettings().extraction_thinking,
+    )
+
+
+def _custom_id(pack: Pack) -> str:
+    keys = "".join(excerpt.chunk_key for excerpt in pack)
+    return hashlib.sha256(keys.encode()).hexdigest()[:32]
 
 
 async def _hand_in(pending: PendingChunks, portion: Portion) -> None:

@@ -9,6 +9,7 @@ from flows import spool
 from flows.chunks import turns
 from flows.chunks.turns import Part
 from flows.llm import tokens
+from flows.portions import by_size
 from flows.records import SpooledChunk
 
 _SMALLEST_HALF = 200  # characters; what is still too much for a reply is no text
@@ -32,21 +33,17 @@ def whole(chunk: SpooledChunk) -> Excerpt:
 
 def packs(chunks_file: Path, known: Iterable[Container[bytes]], up_to: int) -> Iterator[Pack]:
     """The chunks whose key is in none of `known`, each once, in packs of at most `up_to` tokens or of one chunk."""
-    pack: Pack = []
-    size = 0
+    excerpts = map(whole, _unknown(chunks_file, known))
+    return by_size(excerpts, lambda excerpt: excerpt.tokens, up_to)
+
+
+def _unknown(chunks_file: Path, known: Iterable[Container[bytes]]) -> Iterator[SpooledChunk]:
     seen: set[bytes] = set()
     for chunk in spool.read(chunks_file, SpooledChunk):
         key = bytes.fromhex(chunk.chunk_key)
-        if key in seen or any(key in keys for keys in known):
-            continue
-        seen.add(key)
-        if pack and size + chunk.token_count > up_to:
-            yield pack
-            pack, size = [], 0
-        pack.append(whole(chunk))
-        size += chunk.token_count
-    if pack:
-        yield pack
+        if key not in seen and not any(key in keys for keys in known):
+            seen.add(key)
+            yield chunk
 
 
 def halves(pack: Pack) -> tuple[Pack, Pack] | None:

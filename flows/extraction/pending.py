@@ -13,6 +13,7 @@ from flows.extraction import packing, question
 from flows.extraction.packing import Pack
 from flows.extraction.question import PROMPT_VERSION
 from flows.llm.client import current_model
+from flows.portions import by_count
 from flows.records import ChunkOutcome, ChunkRecord, Step
 from flows.settings import ModelSettings, PassSettings
 from flows.steps import Progress, run_id
@@ -96,5 +97,5 @@ async def _add_others(user_id: UUID, chunks_file: Path, answered: Container[byte
     table = current_store().chunks
     keys = [key async for text in table.keys(user_id) if (key := bytes.fromhex(text)) not in here]
     missing = [key.hex() for key in keys if key not in answered]
-    for start in range(0, len(missing), _CHUNKS_PER_REQUEST):
-        spool.append(chunks_file, await table.whole(user_id, missing[start : start + _CHUNKS_PER_REQUEST]))
+    for some in by_count(missing, _CHUNKS_PER_REQUEST):
+        spool.append(chunks_file, await table.whole(user_id, some))

@@ -1,8 +1,5 @@
 """The question of step 4: what is asked about a pack of excerpts, and what becomes of each kind of answer."""
 
-import hashlib
-import json
-
 from pydantic import BaseModel
 
 from flows import models
@@ -22,7 +19,7 @@ from flows.extraction.packing import Pack
 from flows.extraction.support import Claim, OwnWords
 from flows.llm import tokens
 from flows.llm.client import current_model
-from flows.llm.messages import blocks
+from flows.llm.messages import blocks, prompt_version
 from flows.memory.facts import Fact, Named, RealDate, Storable
 from flows.records import ChunkOutcome, Stance, Step, StoredFact
 
@@ -90,7 +87,7 @@ class ChunkFacts(BaseModel):
 
 
 #: Changes with the prompt and with the shape of the reply; every chunk is then asked about again.
-PROMPT_VERSION = hashlib.sha256(json.dumps([SYSTEM, ChunkFacts.model_json_schema()]).encode()).hexdigest()[:12]
+PROMPT_VERSION = prompt_version(SYSTEM, ChunkFacts)
 
 
 def content(pack: Pack) -> str:

@@ -3,6 +3,7 @@
 All text that a model gets goes through `blocks`, and all that it writes through `parsed`: secrets are masked there.
 """
 
+import hashlib
 import json
 import secrets
 from collections.abc import Mapping, Sequence
@@ -56,6 +57,11 @@ def request(
         "messages": [{"role": "user", "content": content}],
         **chosen,
     }
+
+
+def prompt_version(system: str, reply_type: type[BaseModel]) -> str:
+    """Twelve hexadecimal digits that change with the system prompt and with the shape of the reply."""
+    return hashlib.sha256(json.dumps([system, reply_type.model_json_schema()]).encode()).hexdigest()[:12]
 
 
 def _cached(system: str) -> list[dict[str, Any]]:

@@ -16,8 +16,9 @@ from pydantic import BaseModel
 from flows.errors import CutOff, InvalidReply, PromptTooLong, RequestRejected
 from flows.llm import tokens
 from flows.llm.client import current_model
-from flows.llm.messages import blocks
+from flows.llm.messages import blocks, prompt_version
 from flows.memory.statements import Statement
+from flows.portions import by_size
 from flows.records import Step
 from flows.settings import ModelSettings, fact_extraction_concurrency
 from flows.store.client import current_store
@@ -65,7 +66,7 @@ class Decisions(BaseModel):
 
 
 #: Changes with the prompt and with the shape of the reply.
-PROMPT_VERSION = hashlib.sha256(json.dumps([SYSTEM, Decisions.model_json_schema()]).encode()).hexdigest()[:12]
+PROMPT_VERSION = prompt_version(SYSTEM, Decisions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +115,7 @@ async def decide(user_id: UUID, clusters: Sequence[Cluster]) -> Decided:
 
 def questions(clusters: Iterable[Cluster]) -> Iterator[list[Cluster]]:
     """Tens of clusters each."""
-    some: list[Cluster] = []
-    size = 0
-    for cluster in clusters:
-        if some and size + cluster.tokens > _QUESTION_TOKENS:
-            yield some
-            some, size = [], 0
-        some.append(cluster)
-        size += cluster.tokens
-    if some:
-        yield some
+    return by_size(clusters, lambda cluster: cluster.tokens, _QUESTION_TOKENS)
 
 
 async def ask(clusters: Sequence[Cluster]) -> dict[str, Decision]:

@@ -6,11 +6,9 @@ is silent, or that a worker took and never began, is ended by automations (deplo
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
-from typing import TypeVar
 from uuid import UUID
 
 from prefect import State
@@ -20,12 +18,11 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled
 
 from flows.errors import NotOwner, UserNotFound, reported
+from flows.portions import by_count
 from flows.records import ProfileRow
 from flows.runs import flow_runs, status, tag_slots
 from flows.settings import PassSettings
 from flows.store.client import Store
-
-Item = TypeVar("Item")
 
 _LOOK_BACK = timedelta(days=1)  # for runs that have ended without ever having had their user
 _AT_ONCE = 100  # ids in one request
@@ -77,7 +74,7 @@ async def _of_runs_that_never_claimed(store: Store, prefect: PrefectClient, depl
     """Rows of runs that have ended badly and never were the owner, for want of a database or by dying too early."""
     latest = await _latest_bad_ends(prefect, deployment_id)
     rows: dict[UUID, ProfileRow] = {}
-    for some in _portions(latest):
+    for some in by_count(latest, _AT_ONCE):
         rows |= await store.passes.rows(some, "user_id,full_pass_status,full_pass_run_id")
     owners = await _runs(prefect, (row.full_pass_run_id or "" for row in rows.values()))
     missed = []
@@ -123,16 +120,10 @@ async def _end(prefect: PrefectClient, run: FlowRun, state: State) -> State:
 
 async def _runs(prefect: PrefectClient, run_ids: Iterable[str]) -> dict[str, FlowRun]:
     found: dict[str, FlowRun] = {}
-    for some in _portions({run_id for run_id in run_ids if _is_uuid(run_id)}):
+    for some in by_count({run_id for run_id in run_ids if _is_uuid(run_id)}, _AT_ONCE):
         asked = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(run_id) for run_id in some]))
         found |= {str(run.id): run for run in await prefect.read_flow_runs(flow_run_filter=asked, limit=_AT_ONCE)}
     return found
-
-
-def _portions(items: Iterable[Item]) -> Iterator[list[Item]]:
-    waiting = iter(items)
-    while portion := list(islice(waiting, _AT_ONCE)):
-        yield portion
 
 
 def _of_user(run: FlowRun | None, user_id: UUID) -> FlowRun | None:

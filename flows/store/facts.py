@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from flows.portions import by_count, by_size
 from flows.records import FactRow, StoredRow
 from flows.store.requests import Query, Requests, pages
 
@@ -31,24 +32,15 @@ class FactTable:
 
     async def save(self, user_id: UUID, run_id: str, rows: Sequence[FactRow]) -> None:
         """Inserts or updates facts with their sources; a fact comes after that which supersedes it."""
-        some: list[bytes] = []
-        for row in rows:
-            some.append(msgspec.json.encode(row))
-            if len(some) == _FACTS_AT_ONCE or sum(map(len, some)) > _BYTES_AT_ONCE:
-                await self._save(user_id, run_id, some)
-                some = []
-        await self._save(user_id, run_id, some)
-
-    async def _save(self, user_id: UUID, run_id: str, rows: list[bytes]) -> None:
-        if rows:
-            facts = [msgspec.json.decode(row) for row in rows]
+        for some in by_size(map(msgspec.json.encode, rows), len, _BYTES_AT_ONCE, _FACTS_AT_ONCE):
+            facts = [msgspec.json.decode(row) for row in some]
             arguments = {"p_user_id": str(user_id), "p_run_id": run_id, "p_facts": facts}
             await self._requests.rpc("full_pass_save_memory_facts", arguments)
 
     async def withdraw(self, user_id: UUID, run_id: str, ids: Sequence[UUID], erase: bool) -> int:
         """Withdraws facts, or deletes them; returns how many."""
         withdrawn = 0
-        for some in _portions([str(each) for each in ids]):
+        for some in by_count(map(str, ids), _KEYS_AT_ONCE):
             arguments = {"p_user_id": str(user_id), "p_run_id": run_id, "p_ids": some, "p_erase": erase}
             withdrawn += int(await self._requests.rpc("full_pass_withdraw_facts", arguments))
         return withdrawn
@@ -56,7 +48,7 @@ class FactTable:
     async def decisions(self, user_id: UUID, question_keys: Sequence[str]) -> dict[str, Any]:
         """What was decided about questions, by their keys; none of those that were not asked."""
         known: dict[str, Any] = {}
-        for some in _portions(question_keys):
+        for some in by_count(question_keys, _KEYS_AT_ONCE):
             arguments = {"p_user_id": str(user_id), "p_question_keys": some}
             known |= await self._requests.rpc("full_pass_decisions", arguments)
         return known
@@ -66,7 +58,3 @@ class FactTable:
         if decisions:
             arguments = {"p_user_id": str(user_id), "p_decisions": dict(decisions)}
             await self._requests.rpc("full_pass_save_decisions", arguments)
-
-
-def _portions(texts: Sequence[str]) -> list[list[str]]:
-    return [list(texts[start : start + _KEYS_AT_ONCE]) for start in range(0, len(texts), _KEYS_AT_ONCE)]
