@@ -1,8 +1,9 @@
 """Applies the deployment to the Prefect server at PREFECT_API_URL: `python -m deployments.apply`.
 
 Makes the work pool and the automations that end silent and lost runs, sets the limit of the tag `extraction` to
-FACT_EXTRACTION_CONCURRENCY, and deploys what prefect.yaml names. May be run any number of times; run it again whenever
-FACT_EXTRACTION_CONCURRENCY, FULL_PASS_SILENT_SECONDS or FULL_PASS_START_MINUTES changes.
+FACT_EXTRACTION_CONCURRENCY and that of the queue `passes` to FULL_PASS_CONCURRENCY, and deploys what prefect.yaml
+names. May be run any number of times; run it again whenever one of these, FULL_PASS_SILENT_SECONDS or
+FULL_PASS_START_MINUTES changes. Warns when the Prefect API is open to everybody.
 """
 
 import asyncio
@@ -19,15 +20,23 @@ from prefect import get_client
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.events.schemas.automations import AutomationCore, EventTrigger
-from prefect.exceptions import ObjectAlreadyExists
+from prefect.exceptions import ObjectAlreadyExists, PrefectHTTPStatusError
+from prefect.settings import PREFECT_API_URL
 
 from deployments import WORK_POOL
+from deployments.receiver import readiness
 from flows.errors import SettingsError
 from flows.runs.tag_slots import SLOT_TAG
 from flows.settings import ApplySettings, fact_extraction_concurrency
 
 ROOT = Path(__file__).resolve().parent.parent
-UPKEEP_QUEUE = "upkeep"  # of retry-failed, see prefect.yaml
+UPKEEP_QUEUE, PASSES_QUEUE = "upkeep", "passes"  # see prefect.yaml
+
+_PASSES = 4  # at a time; each has a process of 130 to 180 MB
+_OPEN = """\
+WARNING: the Prefect API answers without a key. Whoever reaches it can run any command as the worker's user, with every
+key that the worker has. Set PREFECT_SERVER_API_AUTH_STRING for the server and PREFECT_API_AUTH_STRING for worker,
+receiver and this command (deployments/README.md)."""
 
 
 async def prepare_server() -> int:
@@ -38,6 +47,7 @@ async def prepare_server() -> int:
             await prefect.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
         await prefect.create_concurrency_limit(tag=SLOT_TAG, concurrency_limit=limit)
         await _limit_upkeep(prefect)
+        await _limit_passes(prefect, settings.full_pass_concurrency)
         await _automate(prefect, "crash_silent_runs.yaml", timedelta(seconds=settings.full_pass_silent_seconds))
         await _automate(prefect, "crash_lost_runs.yaml", timedelta(minutes=settings.full_pass_start_minutes))
     return limit
@@ -50,6 +60,26 @@ async def _limit_upkeep(prefect: PrefectClient) -> None:
     except ObjectAlreadyExists:
         queue = await prefect.read_work_queue_by_name(UPKEEP_QUEUE, work_pool_name=WORK_POOL)
         await prefect.update_work_queue(queue.id, concurrency_limit=1)
+
+
+async def _limit_passes(prefect: PrefectClient, limit: int | None) -> None:
+    """Without a limit, a queue of deliveries that is let go starts hundreds of processes in a second."""
+    try:
+        await prefect.create_work_queue(PASSES_QUEUE, work_pool_name=WORK_POOL, concurrency_limit=limit or _PASSES)
+    except ObjectAlreadyExists:
+        queue = await prefect.read_work_queue_by_name(PASSES_QUEUE, work_pool_name=WORK_POOL)
+        # What an operator has set with Prefect's own command stays, unless the setting says something else.
+        wanted = limit or (_PASSES if queue.concurrency_limit is None else queue.concurrency_limit)
+        if wanted != queue.concurrency_limit:
+            await prefect.update_work_queue(queue.id, concurrency_limit=wanted)
+
+
+async def is_open() -> bool:
+    """Whether the Prefect API answers whoever asks."""
+    url = PREFECT_API_URL.value() or ""
+    async with httpx.AsyncClient(timeout=10) as stranger:
+        answer = await stranger.post(f"{url}/work_pools/filter", json={"limit": 1})
+    return answer.is_success
 
 
 async def _automate(prefect: PrefectClient, file: str, within: timedelta) -> None:
@@ -67,8 +97,13 @@ async def _automate(prefect: PrefectClient, file: str, within: timedelta) -> Non
 def main() -> int:
     try:
         limit = asyncio.run(prepare_server())
+        if asyncio.run(is_open()):
+            print(_OPEN, file=sys.stderr)
     except SettingsError as error:
         print(error, file=sys.stderr)
+        return 1
+    except PrefectHTTPStatusError as error:
+        print(readiness.refused(error), file=sys.stderr)
         return 1
     except httpx.HTTPError as error:
         print(f"the Prefect API does not answer ({type(error).__name__}); set PREFECT_API_URL", file=sys.stderr)

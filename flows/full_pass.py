@@ -21,7 +21,8 @@ from flows.extraction.extract import Extracted
 from flows.llm.client import current_model, open_model
 from flows.memory import consolidation, document, reduction, sections
 from flows.records import RunFile, Step
-from flows.runs import status
+from flows.runs import deliveries, status
+from flows.runs.flow_runs import PassRequest
 from flows.runs.run_context import run_context
 from flows.runs.tag_slots import EXTRACTING_TAG
 from flows.steps import run_id, step
@@ -29,12 +30,14 @@ from flows.store.client import current_store, open_store
 
 
 @task(cache_policy=NO_CACHE)
-async def download_conversations(user_id: UUID, storage_path: str, folder: Path) -> Path:
-    """Step 1: the uploaded export, streamed to local disk."""
-    async with step(Step.DOWNLOAD_CONVERSATIONS, user_id) as figures:
+async def download_conversations(request: PassRequest, folder: Path) -> tuple[Path, PassRequest]:
+    """Step 1: the uploaded export, streamed to local disk, and what its delivery says of it."""
+    async with step(Step.DOWNLOAD_CONVERSATIONS, request.user_id) as figures:
+        asked = await deliveries.asked(current_store(), request)
         export = folder / RunFile.EXPORT
-        figures.add({"bytes": await current_store().exports.download(storage_path, user_id, export)})
-        return export
+        size = await current_store().exports.download(asked.storage_path or "", asked.user_id, export)
+        figures.add({"bytes": size})
+        return export, asked
 
 
 @task(cache_policy=NO_CACHE)
@@ -126,26 +129,36 @@ async def v2_regeneration(user_id: UUID, memory_file: Path) -> None:
 )
 async def full_pass(
     user_id: UUID,
-    storage_path: str,
+    storage_path: str | None = None,
     file_type: Literal["zip", "json"] | None = None,
     conversation_count: int | None = None,
     replace: bool = False,
+    delivery_id: UUID | None = None,
 ) -> dict[str, Any]:
     """Reads a person's whole export and writes chunks, MEMORY and the profile sections.
 
-    storage_path: the export's place in Storage, `imports/<user_id>/<file>`. file_type and conversation_count are what
-    the uploader believes; the bytes decide, and a different count is only reported. replace: what an earlier import of
-    the same source brought and this export lacks is removed, however much it is, with what was learned from it.
+    delivery_id: of the webhook, which knows the rest. Or by hand: storage_path, the export's place in Storage,
+    `imports/<user_id>/<file>`. file_type and conversation_count are what the uploader believes; the bytes decide, and a
+    different count is only reported. replace: what an earlier import of the same source brought and this export lacks
+    is removed, however much it is, with what was learned from it.
     Returns `{coverage, calls, input_tokens, output_tokens, cost_usd, sections, kept}`: coverage says how many chunks
     have been answered, refused and failed, kept how many conversations the export lacks that stay, by source; the rest
     what this run used.
     """
+    request = PassRequest(
+        user_id=user_id,
+        delivery_id=delivery_id,
+        storage_path=storage_path,
+        file_type=file_type,
+        conversation_count=conversation_count,
+        replace=replace,
+    )
     async with run_context(user_id) as folder:
-        export = await download_conversations(user_id, storage_path, folder)
-        chunks_file = await chunk_conversations(user_id, export, conversation_count)
-        saved = await save_chunks(user_id, chunks_file, replace)
+        export, asked = await download_conversations(request, folder)
+        chunks_file = await chunk_conversations(user_id, export, asked.conversation_count)
+        saved = await save_chunks(user_id, chunks_file, asked.replace)
         extracted = await extract_facts(user_id, chunks_file)
-        unique_facts = await consolidate_facts(user_id, extracted.facts_file, replace)
+        unique_facts = await consolidate_facts(user_id, extracted.facts_file, asked.replace)
         reduced_facts = await hierarchical_reduce(user_id, unique_facts)
         memory_file = await generate_memory(user_id, reduced_facts)
         await save_memory(user_id, memory_file)

@@ -185,6 +185,35 @@ class ProfileRow(Struct):
     full_pass_parameters: dict[str, Any] | None = None
 
 
+class Delivery(Struct):
+    """What a pass is asked for: a row of full_pass_deliveries, without the user."""
+
+    id: UUID
+    object_names: list[str]  # in the bucket
+    object_versions: list[str | None]
+    file_type: Literal["zip", "json"] | None = None
+    conversation_count: int | None = None
+    replaces: bool = False
+    flow_run_id: str | None = None
+
+
+class Delivered(Struct):
+    """What became of a delivery at the door."""
+
+    answer: Literal["new", "same", "no_user", "conflict", "limited"]
+    delivery_id: UUID | None = None
+    state: Literal["waiting", "started", "ended", "superseded"] | None = None
+    flow_run_id: str | None = None
+    retry_after: int | None = None  # seconds
+
+
+class DueDelivery(Struct):
+    """A delivery whose run is to be made."""
+
+    user_id: UUID
+    delivery_id: UUID
+
+
 class Ownership(Struct):
     """What the row says of who has the user."""
 

@@ -13,7 +13,7 @@ from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelled
 
-from flows.runs import flow_runs, reconciliation
+from flows.runs import deliveries, flow_runs, reconciliation
 from flows.settings import PassSettings, StoreSettings
 from flows.steps import run_id
 from flows.store.client import current_store, open_store
@@ -41,7 +41,7 @@ async def reconcile(deployment_id: UUID) -> int:
 
 
 @task(cache_policy=NO_CACHE)
-async def start_due(deployment: str, deployment_id: UUID, most_starts: int) -> int:
+async def start_due(deployment_id: UUID, most_starts: int) -> int:
     """Starts a run for failed users whose next attempt is due, oldest first, as long as few runs wait for a worker.
 
     Returns how many were started.
@@ -63,10 +63,18 @@ async def start_due(deployment: str, deployment_id: UUID, most_starts: int) -> i
                     user.user_id,
                 )
                 continue
-            run = await flow_runs.start_retry(deployment, request, user.run_id)
+            async with get_client() as prefect:
+                run = await flow_runs.start_retry(prefect, deployment_id, request, user.run_id)
             started += 1
             get_run_logger().info("attempt %d of user %s: flow run %s", user.attempts + 1, user.user_id, run.id)
     return started
+
+
+@task(cache_policy=NO_CACHE)
+async def start_waiting(deployment_id: UUID, most_starts: int) -> int:
+    """Starts deliveries that wait for no pass any more, as far as no hook has; returns how many."""
+    async with get_client() as prefect:
+        return await deliveries.start_due(current_store(), prefect, deployment_id, limit=most_starts)
 
 
 @flow(name="retry-failed")
@@ -83,7 +91,8 @@ async def retry_failed(deployment: str = "full-pass/full-pass", most_starts: int
         deployment_id = (await prefect.read_deployment_by_name(deployment)).id
     async with open_store():
         corrected = await reconcile(deployment_id)
-        started = await start_due(deployment, deployment_id, most_starts) if most_starts else 0
+        waiting = await start_waiting(deployment_id, most_starts) if most_starts else 0
+        started = await start_due(deployment_id, most_starts) if most_starts else 0
         if most_starts:  # the slower of its schedules
             await current_store().answers.forget(timedelta(days=PassSettings().answer_retention_days))
-    return {"corrected": corrected, "started": started}
+    return {"corrected": corrected, "started": started + waiting}

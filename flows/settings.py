@@ -4,6 +4,7 @@ A deployment changes its settings by changing the environment of its worker; not
 process, so a long-lived process sees the change too.
 """
 
+import base64
 import logging
 import os
 import tempfile
@@ -48,6 +49,10 @@ _WHERE = {
     "ANTHROPIC": "Claude console, API keys; set it in the environment of the worker",
     "WEBHOOK": "choose one (openssl rand -hex 32) and set it for the webhook receiver and the web app",
 }
+
+
+_KEY_CHARACTERS = 32
+_SECRET_BYTES = 24  # as the specification of Standard Webhooks asks for
 
 
 def _not_empty(secret: SecretStr) -> SecretStr:
@@ -222,15 +227,66 @@ class PassSettings(Environment):
 class WebhookSettings(Environment):
     """What the webhook receiver needs beside the store."""
 
-    #: The bearer key that the web app sends: `openssl rand -hex 32`.
+    #: The bearer key that the web app sends, of at least 32 characters: `openssl rand -hex 32`. Several, with commas
+    #: between them, are all good: so a key is replaced without a gap.
     webhook_key: Secret
+    #: Secrets of Standard Webhooks signatures, `whsec_…`, with commas between them; none: only keys are good.
+    webhook_signing_secret: SecretStr | None = None
     #: What the receiver starts.
     full_pass_deployment: str = "full-pass/full-pass"
     storage_bucket: str = "imports"
+    #: Passes that a user may have in 24 hours; a delivery above it is answered with 429.
+    full_pass_max_per_day: int = Field(default=20, ge=1)
+    #: Dollars that the passes of a user may cost in a month; none: as many as they cost.
+    full_pass_user_monthly_usd: float | None = Field(default=None, gt=0)
+    #: A table of the app's whose database webhooks tell of uploads, `public.uploads`; none: only `storage.objects`.
+    supabase_webhook_table: str | None = None
+    #: Its column with the user.
+    supabase_webhook_user_column: str = "user_id"
+    #: Its column with the storage path.
+    supabase_webhook_path_column: str = "storage_path"
+    #: Connections at a time; one above it is answered with 503.
+    webhook_max_connections: int = Field(default=500, ge=1)
+
+    @field_validator("webhook_key")
+    @classmethod
+    def _keys_are_long(cls, value: SecretStr) -> SecretStr:
+        for key in _listed(value):
+            if len(key) < _KEY_CHARACTERS or not key.isascii() or not key.isprintable():
+                raise ValueError(f"needs keys of at least {_KEY_CHARACTERS} visible ASCII characters")
+        return value
+
+    @field_validator("webhook_signing_secret")
+    @classmethod
+    def _secrets_are_secrets(cls, value: SecretStr | None) -> SecretStr | None:
+        for secret in _listed(value):
+            try:
+                usable = len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) >= _SECRET_BYTES
+            except ValueError:
+                usable = False
+            if not usable:
+                raise ValueError(f"needs secrets as whsec_ and at least {_SECRET_BYTES} bytes in base64")
+        return value
+
+    @property
+    def keys(self) -> list[str]:
+        return _listed(self.webhook_key)
+
+    @property
+    def signing_secrets(self) -> list[str]:
+        return _listed(self.webhook_signing_secret)
+
+
+def _listed(secret: SecretStr | None) -> list[str]:
+    return secret.get_secret_value().replace(",", " ").split() if secret else []
 
 
 class ApplySettings(Environment):
     """What is set on the Prefect server when the deployment is applied."""
+
+    #: Passes at a time, over all workers; each is a process of 130 to 180 MB, so 1 on a machine of 512 MB. Unset: the
+    #: limit that the queue `passes` has, or 4. Apply again after a change.
+    full_pass_concurrency: int | None = Field(default=None, ge=1)
 
     #: After how long without a heartbeat a run counts as lost; one comes every 30 seconds. Apply again after a change.
     full_pass_silent_seconds: float = Field(default=90, ge=35)

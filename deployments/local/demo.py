@@ -95,7 +95,7 @@ def show_addresses(stack: Stack, user_id: UUID, storage_path: str, console: Cons
     """What `make up` prints."""
     body = json.dumps({"user_id": str(user_id), "storage_path": storage_path})
     table = Table(box=None, show_header=False, padding=(0, 2))
-    table.add_row("Prefect UI", stack.url("prefect"))
+    table.add_row("Prefect UI", f"{stack.url('prefect')}, which asks for {stack.prefect_login}")
     table.add_row("Webhook", f"{stack.url('webhook')}/process-full-v2")
     table.add_row("Supabase", stack.environment["SUPABASE_URL"])
     if stack.uses_local_supabase:
@@ -179,7 +179,7 @@ class RunLog:
 
 def _follow(stack: Stack, flow_run_id: str, console: Console) -> None:
     with (
-        httpx.Client(base_url=stack.prefect_api, timeout=30) as prefect,
+        stack.prefect_client() as prefect,
         Progress(
             TextColumn("    {task.description:<24}"),
             BarColumn(bar_width=40),
@@ -258,7 +258,8 @@ async def _chunk_count(stack: Stack, user_id: UUID) -> int:
 
 def _message(stack: Stack, flow_run_id: str) -> str:
     """What the flow run's last state says: where a user has no row, the error stands only there."""
-    run = httpx.get(f"{stack.prefect_api}/flow_runs/{flow_run_id}", timeout=30).json()
+    with stack.prefect_client() as prefect:
+        run = prefect.get(f"/flow_runs/{flow_run_id}").json()
     return str(run["state"].get("message") or "").removeprefix("Flow run encountered an exception: ")
 
 

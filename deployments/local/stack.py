@@ -28,6 +28,7 @@ from deployments.local.supervisor import Supervisor
 ROOT = Path(__file__).resolve().parents[2]
 
 _PREFECT_DATABASE, _SUPABASE_DATABASE = "prefect", "soulprint"
+_SECRETS = {"jwt_secret": 32, "webhook_key": 16, "prefect_password": 16}  # bytes
 _PORTS = {"prefect": 4200, "webhook": 8787, "gateway": 54321, "messages": 8788}
 
 
@@ -74,6 +75,15 @@ class Stack:
     @property
     def prefect_api(self) -> str:
         return self.url("prefect") + "/api"
+
+    @property
+    def prefect_login(self) -> str:
+        """What the Prefect UI asks for, and every request to its API bears: user and password."""
+        return self.environment["PREFECT_API_AUTH_STRING"]
+
+    def prefect_client(self, seconds: float = 30) -> httpx.Client:
+        user, _, password = self.prefect_login.partition(":")
+        return httpx.Client(base_url=self.prefect_api, auth=(user, password), timeout=seconds)
 
     @property
     def database_name(self) -> str:
@@ -214,6 +224,8 @@ class Stack:
             "PYTHONUNBUFFERED": "1",
             "PREFECT_HOME": str(self.state / "prefect"),
             "PREFECT_API_URL": self.prefect_api,
+            # An open API runs what anybody asks: the command of a flow run is among the job variables.
+            "PREFECT_API_AUTH_STRING": f"admin:{own['prefect_password']}",
             # How long a run waits until a worker takes it, at most. Asking twice a second takes a fifth of a core.
             "PREFECT_WORKER_QUERY_SECONDS": "2",
             "PREFECT_LOGGING_HANDLERS_CONSOLE_STREAM": "ext://sys.stdout",
@@ -234,6 +246,8 @@ class Stack:
             **self.environment,
             "PREFECT_API_DATABASE_CONNECTION_URL": self.postgres.sqlalchemy_url(_PREFECT_DATABASE),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_SERVER_API_AUTH_STRING": self.environment["PREFECT_API_AUTH_STRING"],
+            "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": self.url("prefect"),
             # How often the server looks whether a run has been silent for too long; the default is 5 s.
             "PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY": "00:00:01",
             # With the default of 5, most requests of a run open a connection of their own, which costs more than they.
@@ -247,14 +261,15 @@ class Stack:
     def _secrets(self) -> dict[str, str]:
         """Keys of this stack, made once and kept in the state folder, readable by its owner only."""
         path = self.state / "secrets.json"
-        if not path.exists():
+        known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        made = {name: secrets.token_hex(size) for name, size in _SECRETS.items()} | known
+        if made != known:  # also of a folder that an earlier version has made
             unfinished = path.with_suffix(".unfinished")
             descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "w") as file:
-                json.dump({"jwt_secret": secrets.token_hex(32), "webhook_key": secrets.token_hex(16)}, file)
+                json.dump(made, file)
             unfinished.replace(path)
-        loaded: dict[str, str] = json.loads(path.read_text())
-        return loaded
+        return made
 
     def _take_lock(self) -> None:
         self._lock = (self.state / "lock").open("w")
@@ -271,7 +286,7 @@ class Stack:
     def _bury_lost_runs(self) -> None:
         """Runs that an earlier stack left behind when it was killed: no worker of it lives, so they do not either."""
         alive = {"flow_runs": {"state": {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}}}
-        with httpx.Client(base_url=self.prefect_api, timeout=30) as prefect:
+        with self.prefect_client() as prefect:
             runs: list[dict[str, Any]] = prefect.post("/flow_runs/filter", json=alive).raise_for_status().json()
             for run in runs:
                 crashed = {"type": "CRASHED", "message": "the stack that ran it was killed"}

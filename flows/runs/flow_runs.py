@@ -1,47 +1,48 @@
 """The flow runs of the deployment `full-pass`: which there are, and how another one is started for a user."""
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from prefect import get_client
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterDeploymentId,
     FlowRunFilterEndTime,
+    FlowRunFilterId,
     FlowRunFilterState,
     FlowRunFilterStateType,
-    FlowRunFilterTags,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.deployments import arun_deployment
+from prefect.states import Scheduled
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flows.errors import ExportError
+from flows.portions import by_count
 from flows.store.exports import object_name
 
 _PAGE = 200  # what the Prefect API returns at most
 
 
 class PassRequest(BaseModel):
-    """The parameters of a run, as a delivery to the webhook names them."""
+    """The parameters of a run: a delivery; or, of a run that is started by hand or is older than deliveries, a path."""
 
     model_config = ConfigDict(extra="ignore")
 
     user_id: UUID
-    storage_path: str = Field(min_length=1, max_length=1_024)
+    delivery_id: UUID | None = None
+    storage_path: str | None = Field(default=None, min_length=1, max_length=1_024)
     conversation_count: int | None = Field(default=None, ge=0, le=10_000_000)
     file_type: Literal["zip", "json"] | None = None
     replace: bool = False
 
-    def digest(self) -> str:
-        """What is asked for, as a tag of the runs that do it."""
-        return f"delivery-{hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]}"
+    def parameters(self) -> dict[str, Any]:
+        """For Prefect, where no name of a file is to stand."""
+        return self.model_dump(mode="json", exclude_defaults=True)
 
 
 def stored_request(parameters: Mapping[str, Any] | None, user_id: UUID, bucket: str) -> PassRequest | None:
@@ -51,60 +52,44 @@ def stored_request(parameters: Mapping[str, Any] | None, user_id: UUID, bucket: 
     """
     try:
         request = PassRequest.model_validate(parameters)
-        object_name(request.storage_path, user_id, bucket)
+        if request.delivery_id is None:
+            object_name(request.storage_path or "", user_id, bucket)
     except (ValidationError, ExportError):
         return None
     return request if request.user_id == user_id else None
 
 
-async def start(deployment: str, request: PassRequest, key: str) -> FlowRun:
-    """The run that was started for the user with this key, or else a new one.
+async def start_retry(prefect: PrefectClient, deployment_id: UUID, request: PassRequest, failed_run_id: str) -> FlowRun:
+    """The next attempt after a run that has failed; whoever asks for it at the same time gets the same run."""
+    return await start(prefect, deployment_id, request, f"retry of {failed_run_id}")
 
-    Raises ObjectNotFound when there is no such deployment, httpx.HTTPError when the Prefect API cannot be reached.
+
+async def start(prefect: PrefectClient, deployment_id: UUID, request: PassRequest, key: str) -> FlowRun:
+    """The run of this user and key that has not ended, or else a new one.
+
+    A run of that key which has ended without ever having had the user was lost before it began. Raises ObjectNotFound
+    when there is no such deployment, httpx.HTTPError when the Prefect API cannot be reached.
     """
-    return await arun_deployment(
-        deployment,
-        scheduled_time=await _server_time(),
-        parameters=request.model_dump(mode="json"),
-        tags=[request.digest()],
+    tried = key
+    while (run := await _started(prefect, deployment_id, request, tried)).state is not None and run.state.is_final():
+        tried = f"{key} after {run.id}"
+    return run
+
+
+async def _started(prefect: PrefectClient, deployment_id: UUID, request: PassRequest, key: str) -> FlowRun:
+    return await prefect.create_flow_run_from_deployment(
+        deployment_id,
+        state=Scheduled(scheduled_time=await _server_time(prefect)),
+        parameters=request.parameters(),
         # The user is part of every key, so a key that two users happen to send does not meet.
         idempotency_key=hashlib.sha256(f"{request.user_id} {key}".encode()).hexdigest(),
-        timeout=0,
-        as_subflow=False,
     )
 
 
-async def _server_time() -> datetime | None:
+async def _server_time(prefect: PrefectClient) -> datetime | None:
     """Now by the server's clock. By this machine's, were it ahead, the run would wait; None: it is not said."""
-    async with get_client() as prefect:
-        said = (await prefect.hello()).headers.get("date")
+    said = (await prefect.hello()).headers.get("date")
     return parsedate_to_datetime(said) if said else None
-
-
-async def start_unless_active(deployment: str, request: PassRequest) -> FlowRun:
-    """The run that the same request made last, if it has not ended; else a new one.
-
-    The new run's key names the one before it, so that two requests at the same moment make the same run.
-    """
-    async with get_client() as prefect:
-        made = await prefect.read_flow_runs(
-            flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[request.digest()])),
-            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
-            limit=1,
-        )
-    last = made[0] if made else None
-    if last and last.state and not last.state.is_final():
-        return last
-    return await start(deployment, request, f"{request.digest()} after {last.id if last else 'none'}")
-
-
-async def start_retry(deployment: str, request: PassRequest, failed_run_id: str) -> FlowRun:
-    """The next attempt after a run that has failed; whoever asks for it at the same time gets the same run."""
-    key = f"retry of {failed_run_id}"
-    # A run of that key which has ended without ever having had the user was lost before it began.
-    while (run := await start(deployment, request, key)).state is not None and run.state.is_final():
-        key = f"retry of {failed_run_id} after {run.id}"
-    return run
 
 
 async def active(prefect: PrefectClient, deployment_id: UUID) -> AsyncIterator[FlowRun]:
@@ -120,6 +105,15 @@ async def ended_badly(prefect: PrefectClient, deployment_id: UUID, since: dateti
     asked.end_time = FlowRunFilterEndTime(after_=since)
     async for run in _pages(prefect, asked, FlowRunSort.END_TIME_DESC):
         yield run
+
+
+async def by_id(prefect: PrefectClient, run_ids: Iterable[str]) -> dict[str, FlowRun]:
+    """Those that Prefect knows; what is no id of a run is none."""
+    found: dict[str, FlowRun] = {}
+    for some in by_count({run_id for run_id in run_ids if _is_uuid(run_id)}, _PAGE):
+        asked = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(run_id) for run_id in some]))
+        found |= {str(run.id): run for run in await prefect.read_flow_runs(flow_run_filter=asked, limit=_PAGE)}
+    return found
 
 
 def user_of(run: FlowRun) -> UUID | None:
@@ -139,6 +133,14 @@ def _of(deployment_id: UUID, states: list[StateType]) -> FlowRunFilter:
     asked = in_state(*states)
     asked.deployment_id = FlowRunFilterDeploymentId(any_=[deployment_id])
     return asked
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 async def _pages(prefect: PrefectClient, asked: FlowRunFilter, sort: FlowRunSort) -> AsyncIterator[FlowRun]:

@@ -6,21 +6,19 @@ is silent, or that a worker took and never began, is ended by automations (deplo
 """
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from prefect import State
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled
 
 from flows.errors import NotOwner, UserNotFound, reported
 from flows.portions import by_count
 from flows.records import ProfileRow
-from flows.runs import flow_runs, status, tag_slots
+from flows.runs import deliveries, flow_runs, status, tag_slots
 from flows.settings import PassSettings
 from flows.store.client import Store
 
@@ -42,6 +40,7 @@ async def reconcile(store: Store, prefect: PrefectClient, deployment_id: UUID) -
     """Sets every stale row right, and slots of the extraction that nobody has any more; returns how many rows."""
     stale, lost = await _stale_rows(store, prefect, deployment_id), await tag_slots.lost_slots(prefect)
     if not stale and not lost:
+        await deliveries.end_lost(store, prefect)
         return 0
     # The run's own hooks may be about to write, and know more.
     await asyncio.sleep(PassSettings().full_pass_hook_seconds)
@@ -51,6 +50,7 @@ async def reconcile(store: Store, prefect: PrefectClient, deployment_id: UUID) -
     stale = [row for row in stale if row.run_id in still]
     for row in stale:
         await _set_right(store, prefect, row)
+    await deliveries.end_lost(store, prefect)
     return len(stale)
 
 
@@ -64,7 +64,7 @@ async def _stale_rows(store: Store, prefect: PrefectClient, deployment_id: UUID)
 async def _of_ended_owners(store: Store, prefect: PrefectClient) -> list[StaleRow]:
     """Rows that say processing while their run has ended."""
     owners = [owner async for owner in store.passes.processing()]
-    known = await _runs(prefect, (run_id for _, run_id in owners))
+    known = await flow_runs.by_id(prefect, (run_id for _, run_id in owners))
     # A run of another user says nothing of this one, whatever the row says.
     runs = ((user_id, run_id, _of_user(known.get(run_id), user_id)) for user_id, run_id in owners)
     return [StaleRow(user_id, run_id, run) for user_id, run_id, run in runs if run is None or _has_ended(run)]
@@ -76,7 +76,7 @@ async def _of_runs_that_never_claimed(store: Store, prefect: PrefectClient, depl
     rows: dict[UUID, ProfileRow] = {}
     for some in by_count(latest, _AT_ONCE):
         rows |= await store.passes.rows(some, "user_id,full_pass_status,full_pass_run_id")
-    owners = await _runs(prefect, (row.full_pass_run_id or "" for row in rows.values()))
+    owners = await flow_runs.by_id(prefect, (row.full_pass_run_id or "" for row in rows.values()))
     missed = []
     for user_id, row in rows.items():
         run, owner = latest[user_id], owners.get(row.full_pass_run_id or "")
@@ -118,14 +118,6 @@ async def _end(prefect: PrefectClient, run: FlowRun, state: State) -> State:
     return state
 
 
-async def _runs(prefect: PrefectClient, run_ids: Iterable[str]) -> dict[str, FlowRun]:
-    found: dict[str, FlowRun] = {}
-    for some in by_count({run_id for run_id in run_ids if _is_uuid(run_id)}, _AT_ONCE):
-        asked = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(run_id) for run_id in some]))
-        found |= {str(run.id): run for run in await prefect.read_flow_runs(flow_run_filter=asked, limit=_AT_ONCE)}
-    return found
-
-
 def _of_user(run: FlowRun | None, user_id: UUID) -> FlowRun | None:
     return run if run is not None and flow_runs.user_of(run) == user_id else None
 
@@ -137,11 +129,3 @@ def _has_ended(run: FlowRun) -> bool:
 def _made(run: FlowRun) -> datetime:
     """When the run was made, by the server's clock, which is the same for all runs."""
     return run.created or datetime.min.replace(tzinfo=UTC)
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True

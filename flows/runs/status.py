@@ -2,7 +2,8 @@
 
 `running` claims the user for the run; every later write is fenced by that claim, so a hook that comes late, or of a
 run that has been replaced, changes nothing. A hook that fails is logged by Prefect and does not change the run; what
-it could not write, and what no hook saw, is set right by flows.reconciliation.
+it could not write, and what no hook saw, is set right by flows.reconciliation. When the pass has ended, a delivery of
+the user that has waited for it is started.
 """
 
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from prefect.events import emit_event
 from prefect.exceptions import ObjectNotFound
 
 from flows.errors import reported
-from flows.runs import tag_slots
+from flows.runs import deliveries, tag_slots
 from flows.settings import PassSettings
 from flows.store.client import Store, open_store
 
@@ -53,6 +54,9 @@ async def cancelled(flow: Flow[..., object], flow_run: FlowRun, state: State) ->
 async def _write_end(flow_run: FlowRun, state: State) -> None:
     async with open_store() as store, get_client() as prefect:
         await write_end(store, prefect, flow_run, state)
+        if flow_run.deployment_id is not None:
+            user_id = UUID(str(flow_run.parameters["user_id"]))
+            await deliveries.start_due(store, prefect, flow_run.deployment_id, user_id)
 
 
 async def claim(store: Store, prefect: PrefectClient, flow_run: FlowRun) -> bool:

@@ -11,6 +11,7 @@ from supabase import AsyncClientOptions, acreate_client
 from flows.settings import StoreSettings
 from flows.store.answers import AnswerTable
 from flows.store.chunks import ChunkTable
+from flows.store.deliveries import DeliveryTable
 from flows.store.exports import ExportBucket
 from flows.store.facts import FactTable
 from flows.store.passes import PassTable
@@ -27,6 +28,7 @@ class Store:
     chunks: ChunkTable
     answers: AnswerTable
     facts: FactTable
+    deliveries: DeliveryTable
     exports: ExportBucket
 
     @classmethod
@@ -37,6 +39,7 @@ class Store:
             ChunkTable(requests),
             AnswerTable(requests),
             FactTable(requests),
+            DeliveryTable(requests),
             exports,
         )
 

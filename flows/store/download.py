@@ -126,24 +126,22 @@ class Download:
             raise _Replaced
         if refusal.is_passing:
             raise _Away(f"status {refusal.status}")
-        raise self._refused(refusal, by_storage=refusal.status != response.status_code)
+        raise refused(refusal, self._bucket, by_storage=refusal.status != response.status_code)
 
-    def _refused(self, refusal: Refusal, by_storage: bool) -> Exception:
-        if refusal.code == "NoSuchBucket":
-            return StoreError(
-                f"there is no bucket {self._bucket!r} for this key; make it, or set STORAGE_BUCKET or "
-                "SUPABASE_SERVICE_KEY"
-            )
-        if refusal.code == "InvalidKey":
-            return ExportError(
-                f"Storage takes no such name; upload the export as {self._bucket}/<user_id>/export.zip, "
-                "then trigger again"
-            )
-        if refusal.status == 404 and by_storage:
-            return ExportError(
-                f"there is no such object in bucket {self._bucket!r}; upload the export there, then trigger again"
-            )
-        return StoreError(KEY) if refusal.status == 403 and by_storage else refusal.error()
+
+def refused(refusal: Refusal, bucket: str, *, by_storage: bool) -> ExportError | StoreError:
+    """The error of an object that cannot be had. by_storage: Storage itself says so, and nobody in front of it."""
+    if refusal.code == "NoSuchBucket":
+        return StoreError(
+            f"there is no bucket {bucket!r} for this key; make it, or set STORAGE_BUCKET or SUPABASE_SERVICE_KEY"
+        )
+    if refusal.code == "InvalidKey":
+        return ExportError(
+            f"Storage takes no such name; upload the export as {bucket}/<user_id>/export.zip, then trigger again"
+        )
+    if refusal.status == 404 and by_storage:
+        return ExportError(f"there is no such object in bucket {bucket!r}; upload the export there, then trigger again")
+    return StoreError(KEY) if refusal.status == 403 and by_storage else refusal.error()
 
 
 class _Replaced(Exception):

@@ -7,9 +7,10 @@ from uuid import UUID
 
 import httpx
 
-from flows.errors import ExportError
+from flows.errors import ExportError, StoreError
 from flows.settings import StoreSettings
-from flows.store.download import Download
+from flows.store.download import Download, refused
+from flows.store.refusals import Refusal
 
 
 class ExportBucket:
@@ -17,6 +18,23 @@ class ExportBucket:
         self._http = http
         self._headers = headers
         self._settings = settings
+
+    async def version(self, name: str) -> str | None:
+        """The ETag of an object, by its name in the bucket; None: Storage does not tell.
+
+        Raises ExportError when there is no such object, StoreError when Storage does not answer. Source of the answer:
+        supabase/storage, src/storage/renderer/info.ts.
+        """
+        bucket = self._settings.storage_bucket
+        url = f"{str(self._settings.supabase_url).rstrip('/')}/storage/v1/object/info/{bucket}/{quote(name)}"
+        try:
+            answer = await self._http.get(url, headers=dict(self._headers))
+        except httpx.RequestError as error:
+            raise StoreError(f"Supabase Storage could not be reached ({type(error).__name__})") from None
+        if (refusal := Refusal.of(answer, dict)) is not None:
+            raise refused(refusal, bucket, by_storage=refusal.status != answer.status_code)
+        etag = answer.json().get("etag")
+        return etag if isinstance(etag, str) else None
 
     async def download(self, storage_path: str, user_id: UUID, to: Path) -> int:
         """Streams an export to disk and returns its size in bytes.

@@ -17,6 +17,7 @@ from prefect import flow
 from flows import spool
 from flows.full_pass import chunk_conversations, download_conversations, save_chunks
 from flows.records import ChunkRecord
+from flows.runs.flow_runs import PassRequest
 from flows.runs.run_context import run_context
 from flows.steps import run_id
 from flows.store.client import current_store
@@ -39,7 +40,8 @@ async def steps_1_to_3(user_id: UUID, storage_path: str) -> dict[str, Any]:
 
     async with run_context(user_id) as folder:
         await current_store().passes.claim(user_id, run_id(), {})
-        export = await measured("download", download_conversations(user_id, storage_path, folder))
+        request = PassRequest(user_id=user_id, storage_path=storage_path)
+        export, _ = await measured("download", download_conversations(request, folder))
         chunks_file = await measured("chunk", chunk_conversations(user_id, export, None))
         await measured("save", save_chunks(user_id, chunks_file))
         count = sum(1 for _ in spool.read(chunks_file, ChunkRecord))

@@ -14,7 +14,7 @@ from tests.integration.store.forms import migrate, rows
 from tests.integration.store.sql import OTHER, USER
 
 OF_USERS = ("user_profiles", "conversation_chunks", "chunk_facts", "extraction_batches", "model_replies")
-OF_FACTS = ("memory_facts", "memory_fact_sources", "memory_decisions")
+OF_FACTS = ("memory_facts", "memory_fact_sources", "memory_decisions", "full_pass_deliveries")
 CALL = "call full_pass_reference_accounts()"
 
 

@@ -62,6 +62,8 @@ COLUMNS_SINCE = """
         id bigint generated always as identity, user_id uuid, fact_id uuid, chunk_key text, conversation_id text,
         quote text);
     create table memory_decisions (user_id uuid, question_key text, decision jsonb);
+    create table full_pass_deliveries (
+        user_id uuid, object_names text[], object_versions text[], body_hash text, state text);
 """
 
 
@@ -77,7 +79,7 @@ def test_before_the_protections_the_usual_app_let_a_user_write_whose_export_is_r
     populate(db)
     found = breaches(db, on_what_is_owned())
     assert found >= {f"update user_profiles.{name}" for name in OWNED if name != "user_id"}
-    assert found >= {f"truncate {table}" for table in TABLES if not table.startswith("memory_")}
+    assert found >= {f"truncate {table}" for table in TABLES if not table.startswith(("memory_", "full_pass_"))}
 
 
 #: A trigger that is dropped → what the app then lets happen.
@@ -91,6 +93,7 @@ WITHOUT = {
     "full_pass_guard on memory_facts": "update memory_facts",
     "full_pass_guard on memory_fact_sources": "delete memory_fact_sources",
     "full_pass_guard on memory_decisions": "insert memory_decisions",
+    "full_pass_guard on full_pass_deliveries": "truncate full_pass_deliveries",
     "full_pass_guard_truncate on user_profiles": "truncate user_profiles",
     "full_pass_guard_truncate on conversation_chunks": "truncate conversation_chunks",
 }

@@ -28,6 +28,7 @@ THIRD = "00000000-0000-4000-8000-000000000003"
 TABLES = (
     *("user_profiles", "conversation_chunks", "chunk_facts", "extraction_batches", "model_replies", "model_pauses"),
     *("memory_facts", "memory_fact_sources", "memory_decisions"),
+    "full_pass_deliveries",
 )
 
 #: The worst that an app could say of its tables and ours.
@@ -54,6 +55,8 @@ FACT_ROWS = """
     insert into memory_fact_sources (user_id, fact_id, chunk_key, conversation_id)
         values ('{user}', '{user}', 'k', 'c');
     insert into memory_decisions values ('{user}', 'question', '{{}}');
+    insert into full_pass_deliveries (user_id, object_names, object_versions, body_hash, state)
+        values ('{user}', '{{{user}/export.zip}}', '{{null}}', 'hash', 'ended');
 """
 
 OWNED = {

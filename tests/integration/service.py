@@ -20,7 +20,7 @@ import httpx
 import psutil
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.flow_engine import load_flow_run, run_flow
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from deployments import apply
 from deployments.local.demo import BUCKET
@@ -44,7 +44,7 @@ class FullPassService:
         key = stack.environment["SUPABASE_SERVICE_KEY"]
         headers = {"apikey": key, "Authorization": f"Bearer {key}"}
         self.supabase = httpx.Client(base_url=stack.url("gateway"), headers=headers, timeout=_WAIT_SECONDS)
-        self.prefect = httpx.Client(base_url=stack.prefect_api, timeout=_WAIT_SECONDS)
+        self.prefect = stack.prefect_client(_WAIT_SECONDS)
         self.webhook = httpx.Client(
             base_url=stack.url("webhook"),
             headers={"Authorization": f"Bearer {stack.environment['WEBHOOK_KEY']}"},
@@ -102,11 +102,11 @@ class FullPassService:
         return f"{BUCKET}/{path}"
 
     def trigger(self, user_id: UUID, storage_path: str, **headers: str) -> str:
-        """Delivers the webhook; returns the flow run's id."""
+        """Delivers the webhook; returns the flow run's id, "" when the delivery is queued."""
         body = {"user_id": str(user_id), "storage_path": storage_path}
         answer = self.webhook.post("/process-full-v2", json=body, headers=headers)
         assert answer.status_code == 202, answer.text
-        return str(answer.json()["flow_run_id"])
+        return str(answer.json()["flow_run_id"] or "")
 
     def row(self, user_id: UUID) -> Json:
         rows = self.supabase.get("/rest/v1/user_profiles", params={"user_id": f"eq.{user_id}"}).raise_for_status()
@@ -192,8 +192,12 @@ class FullPassService:
     def _environment(self, settings: dict[str, str]) -> Iterator[None]:
         """That of the stack's worker, with `settings` beside it."""
         environment = {**self.stack.environment, **settings}
-        with patch.dict(os.environ, environment), temporary_settings({PREFECT_API_URL: self.stack.prefect_api}):
+        with patch.dict(os.environ, environment), temporary_settings(self._prefect_settings):
             yield
+
+    @property
+    def _prefect_settings(self) -> dict[Any, Any]:
+        return {PREFECT_API_URL: self.stack.prefect_api, PREFECT_API_AUTH_STRING: self.stack.prefect_login}
 
     def calls(self, schema: str = "ChunkFacts") -> int:
         """How many calls of a kind the Messages API has answered since the counters were zeroed."""
@@ -296,7 +300,7 @@ class FullPassService:
 
     def notification_block(self, name: str, url: str) -> str:
         """Makes a block that posts notifications to `url`; returns its id."""
-        with temporary_settings({PREFECT_API_URL: self.stack.prefect_api}):
+        with temporary_settings(self._prefect_settings):
             block = CustomWebhookNotificationBlock(
                 name=name, url=url, json_data={"subject": "{{subject}}", "body": "{{body}}"}
             )

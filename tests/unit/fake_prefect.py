@@ -1,9 +1,12 @@
 """A Prefect API in memory, as far as the flows ask it: flow runs, task runs, and the slots of the tag `extraction`."""
 
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun
 from prefect.exceptions import ObjectNotFound
 
@@ -23,6 +26,7 @@ class FakePrefect:
 
     def __init__(self, limit: int | None = 3):
         self.limit = limit
+        self.deployment: UUID | None = DEPLOYMENT
         self.taken = 0
         self.holders: list[UUID] = []
         self.flow_runs: list[FlowRun] = []
@@ -65,6 +69,26 @@ class FakePrefect:
         self.taken += 1
 
     # What the flows ask
+
+    async def hello(self) -> httpx.Response:
+        return httpx.Response(200, headers={"date": format_datetime(_BEGAN)})
+
+    async def read_deployment_by_name(self, name: str) -> Any:
+        if self.deployment is None:
+            raise ObjectNotFound(Exception("no such deployment"))
+        return SimpleNamespace(id=self.deployment)
+
+    async def create_flow_run_from_deployment(
+        self, deployment_id: UUID, *, state: State[Any], parameters: dict[str, Any], idempotency_key: str
+    ) -> FlowRun:
+        if deployment_id != self.deployment:
+            raise ObjectNotFound(Exception("no such deployment"))
+        for run in self.flow_runs:
+            if run.idempotency_key == idempotency_key:
+                return run
+        run = self.run(StateType.SCHEDULED, idempotency_key=idempotency_key)
+        run.parameters = parameters
+        return run
 
     async def read_flow_run(self, flow_run_id: UUID) -> FlowRun:
         for run in self.flow_runs:

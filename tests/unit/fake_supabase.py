@@ -15,12 +15,13 @@ from flows.records import SpooledChunk
 from flows.store.client import Store
 from flows.store.exports import ExportBucket
 from flows.store.requests import Page, Query, Row
+from tests.unit.fake_deliveries import FakeDeliveries
 
 USER = UUID("00000000-0000-4000-8000-000000000001")
 RUN = "11111111-0000-4000-8000-000000000001"
 
 
-class FakeSupabase:
+class FakeSupabase(FakeDeliveries):
     """Behind a Store: `store()`. `owned` makes a user whose row says processing by RUN."""
 
     def __init__(self, max_rows: int = 1_000) -> None:
@@ -33,6 +34,7 @@ class FakeSupabase:
             "model_replies": [],
             "memory_facts": [],
             "memory_decisions": [],
+            "full_pass_deliveries": [],
         }
         self.pauses: dict[str, float] = {}
         self.progress: list[tuple[str, int]] = []

@@ -120,6 +120,7 @@ class ObjectStorage:
         return [
             Route("/storage/v1/bucket", self.create_bucket, methods=["POST"]),
             Route("/storage/v1/bucket", self.list_buckets, methods=["GET"]),
+            Route(objects + "/info/{bucket}/{name:path}", self.info, methods=["GET"]),
             Route(objects + "/{bucket}/{name:path}", self.download, methods=["GET"]),
             Route(objects + "/{bucket}/{name:path}", self.upload, methods=["POST", "PUT"]),
             Route(objects + "/{bucket}/{name:path}", self.remove, methods=["DELETE"]),
@@ -157,6 +158,21 @@ class ObjectStorage:
         # So that a browser runs nothing that somebody has uploaded.
         mimetype = "text/plain" if "text/html" in metadata["mimetype"] else metadata["mimetype"]
         return _Object(self._folder / metadata["file"], media_type=mimetype, headers={"etag": metadata["eTag"]})
+
+    async def info(self, request: Request) -> Response:
+        """What is known of an object (src/storage/renderer/info.ts)."""
+        metadata = await self._find(request)
+        _, name = _object(request)
+        return JSONResponse(
+            {
+                "name": name,
+                "bucket_id": request.path_params["bucket"],
+                "size": metadata["size"],
+                "content_type": metadata["mimetype"],
+                "etag": metadata["eTag"],
+            },
+            headers={"etag": metadata["eTag"]},
+        )
 
     async def upload(self, request: Request) -> Response:
         bucket, name = _object(request)

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
+from deployments import apply
 from tests.integration.service import FullPassService, export_of
 
 
@@ -33,6 +35,48 @@ def test_the_tags_limit_follows_the_setting_when_the_deployment_is_applied_again
     service.prepare_server(FACT_EXTRACTION_CONCURRENCY=given)
     found = service.prefect.get("/concurrency_limits/tag/extraction").raise_for_status().json()
     assert found["concurrency_limit"] == limit
+
+
+def passes_at_once(service):
+    queue = service.prefect.get("/work_pools/full-pass/queues/passes").raise_for_status().json()
+    return queue["concurrency_limit"], queue["id"]
+
+
+def test_passes_have_a_limit_which_an_operator_or_the_setting_changes(service):
+    """Without one, each of a thousand deliveries has a process at once."""
+    usual, queue = passes_at_once(service)
+    try:
+        assert usual == 4
+        service.prefect_cli("work-queue", "set-concurrency-limit", "passes", "2", "--pool", "full-pass")
+        service.prepare_server()
+        assert passes_at_once(service)[0] == 2
+        service.prepare_server(FULL_PASS_CONCURRENCY="1")
+        assert passes_at_once(service)[0] == 1
+    finally:
+        service.prefect.patch(f"/work_queues/{queue}", json={"concurrency_limit": usual}).raise_for_status()
+
+
+def test_the_prefect_api_is_closed_to_strangers_and_to_other_origins(service):
+    with httpx.Client(base_url=service.stack.prefect_api) as stranger:
+        assert stranger.post("/work_pools/filter", json={}).status_code == 401
+        assert stranger.post("/work_pools/filter", json={}, auth=("admin", "wrong")).status_code == 401
+    there = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
+    answer = service.prefect.options("/work_pools/filter", headers=there)
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_an_open_prefect_api_is_warned_of(monkeypatch, capsys):
+    async def prepared() -> int:
+        return 3
+
+    async def answered() -> bool:
+        return True
+
+    monkeypatch.setattr(apply, "prepare_server", prepared)
+    monkeypatch.setattr(apply, "is_open", answered)
+    monkeypatch.setattr(apply, "_prefect", lambda *_: 0)
+    assert apply.main() == 0
+    assert "PREFECT_SERVER_API_AUTH_STRING" in capsys.readouterr().err
 
 
 def test_the_deployments_and_the_schedule_are_on_the_server(service):

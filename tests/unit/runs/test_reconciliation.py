@@ -145,10 +145,3 @@ def test_all_runs_are_found_page_by_page(prefect):
 @pytest.mark.parametrize("user_id", [None, "ana", 7])
 def test_a_run_that_names_no_user_has_none(prefect, user_id):
     assert flow_runs.user_of(prefect.run(StateType.RUNNING, user_id)) is None
-
-
-def test_the_same_request_has_the_same_digest_and_another_has_another():
-    asked = flow_runs.PassRequest(user_id=USER, storage_path="imports/x/y")
-    again = flow_runs.PassRequest.model_validate({**asked.model_dump(mode="json"), "extra": 1})
-    other = flow_runs.PassRequest(user_id=USER, storage_path="imports/x/z")
-    assert asked.digest() == again.digest() != other.digest()

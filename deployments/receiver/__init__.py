@@ -1,0 +1,6 @@
+"""The webhook receiver: deliveries in, flow runs out.
+
+`app` has its routes and how problems are answered, `bodies` what is asked and answered, `keys` who may ask,
+`deliveries` what becomes of an upload, `starter` makes its run, `readiness` says what is missing, `limits` has how long
+and how much a request may be, and its line in the log. `connections` closes what never asks.
+"""

@@ -1,0 +1,227 @@
+"""The receiver's routes, and how each problem is answered."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import httpx
+from fastapi import FastAPI, Path, Request, Response
+from fastapi.responses import JSONResponse
+from prefect import get_client
+from prefect.exceptions import PrefectHTTPStatusError
+from pydantic import BaseModel, ValidationError
+
+from deployments.receiver import deliveries, limits, readiness
+from deployments.receiver.bodies import (
+    Accepted,
+    Alive,
+    DatabaseEvent,
+    Delivery,
+    Ignored,
+    PassStatus,
+    Problem,
+    Readiness,
+    Retry,
+    RetryAccepted,
+)
+from deployments.receiver.keys import authenticate
+from deployments.receiver.refusal import Refusal
+from deployments.receiver.starter import Starter
+from flows.errors import StoreError
+from flows.runs import flow_runs
+from flows.settings import StoreSettings, WebhookSettings, check
+from flows.store.client import open_store
+
+Body = TypeVar("Body", bound=BaseModel)
+Answer = TypeVar("Answer")
+
+ANSWER_SECONDS = 5.0  # whoever asks can ask again
+_AGAIN_SECONDS = 10
+
+_DESCRIPTION = """\
+Starts the full pass over uploaded exports. Whoever asks sends `Authorization: Bearer` with one of the keys of
+WEBHOOK_KEY, or signs as Standard Webhooks does."""
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+    check(WebhookSettings, StoreSettings)
+    async with open_store(patience=0) as store, get_client() as prefect:
+        starter = Starter(store, prefect, WebhookSettings().full_pass_deployment)
+        yield {"starter": starter}
+        await starter.stop()
+
+
+def _problems(*codes: int) -> dict[int | str, dict[str, Any]]:
+    return {code: {"model": Problem} for code in codes}
+
+
+_ASKED = _problems(401, 404, 408, 413, 422, 429, 500, 503)
+app = FastAPI(
+    title="Soulprint full pass",
+    version="2",
+    description=_DESCRIPTION,
+    lifespan=_lifespan,
+    docs_url=None,
+    redoc_url=None,
+)
+app.add_middleware(limits.LoggedRequests)
+
+
+def _takes(*shapes: type[BaseModel]) -> dict[str, Any]:
+    """The body in the OpenAPI document: FastAPI would read it before the key is checked."""
+    (shape,) = shapes
+    schema = shape.model_json_schema()
+    return {
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        "security": [{"key": []}],
+    }
+
+
+@app.post("/process-full-v2", status_code=202, responses=_ASKED | _problems(403), openapi_extra=_takes(Delivery))
+async def process_full(request: Request) -> Accepted:
+    """An export is uploaded: it is read at once, or when the pass of its user that is active has ended."""
+    settings = WebhookSettings()
+    delivery = _read(await _authenticated(request, settings), Delivery)
+    key = request.headers.get("idempotency-key") or request.headers.get("webhook-id", "")
+    return await _accepted(request, delivery, key, settings)
+
+
+@app.post("/webhooks/supabase", status_code=202, responses=_ASKED | _problems(403), openapi_extra=_takes(DatabaseEvent))
+async def supabase_event(request: Request, response: Response) -> Accepted | Ignored:
+    """A row of storage.objects, or of the app's own table of uploads, was inserted."""
+    settings = WebhookSettings()
+    event = _read(await _authenticated(request, settings), DatabaseEvent)
+    try:
+        delivery = deliveries.told_by(event, settings)
+    except ValidationError as error:
+        raise Refusal(422, _told(error)) from None
+    if isinstance(delivery, str):
+        response.status_code = 200
+        return Ignored(reason=delivery)
+    return await _accepted(request, delivery, "", settings)
+
+
+@app.post("/retry-full-pass", status_code=202, responses=_ASKED | _problems(409), openapi_extra=_takes(Retry))
+async def retry_full_pass(request: Request) -> RetryAccepted:
+    """The next attempt of a user whose pass has failed, now."""
+    settings = WebhookSettings()
+    user_id = _read(await _authenticated(request, settings), Retry).user_id
+    limits.tell(request.scope, user=user_id)
+    run_id = await _in_time(_retried(request.state.starter, user_id, settings))
+    limits.tell(request.scope, run=run_id)
+    return RetryAccepted(user_id=user_id, flow_run_id=run_id)
+
+
+@app.get(
+    "/status/{user_id}",
+    responses=_problems(401, 404, 408, 413, 422, 500, 503),
+    openapi_extra={"security": [{"key": []}]},
+)
+async def pass_status(request: Request, user_id: Annotated[str, Path()]) -> PassStatus:
+    """How far a user's full pass is."""
+    await _authenticated(request, WebhookSettings())
+    try:
+        identity = UUID(user_id)
+    except ValueError:
+        raise Refusal(422, "user_id: is no UUID") from None
+    limits.tell(request.scope, user=identity)
+    starter: Starter = request.state.starter
+    row = await _in_time(starter.store.deliveries.status(identity))
+    if row is None:
+        raise Refusal(404, f"user_profiles has no row for user {identity}")
+    return PassStatus.model_validate({"user_id": identity, **row})
+
+
+@app.get("/health")
+async def health() -> Alive:
+    """The process lives."""
+    return Alive()
+
+
+@app.get("/ready", responses={503: {"model": Readiness}})
+async def ready(request: Request, response: Response) -> Readiness:
+    """Whether what the receiver needs answers, or what is missing."""
+    found = await readiness.look(request.state.starter)
+    response.status_code = 200 if found.status == "ready" else 503
+    return found
+
+
+async def _accepted(request: Request, delivery: Delivery, key: str, settings: WebhookSettings) -> Accepted:
+    limits.tell(request.scope, user=delivery.user_id)
+    accepted = await _in_time(deliveries.accept(request.state.starter, delivery, key, settings))
+    limits.tell(request.scope, run=accepted.flow_run_id, delivery=accepted.job_id)
+    return accepted
+
+
+async def _retried(starter: Starter, user_id: UUID, settings: WebhookSettings) -> UUID:
+    columns = "user_id,full_pass_status,full_pass_run_id,full_pass_parameters"
+    row = (await starter.store.passes.rows([user_id], columns)).get(user_id)
+    if row is None:
+        raise Refusal(404, f"user_profiles has no row for user {user_id}")
+    status = row.full_pass_status
+    if status != "failed":
+        raise Refusal(409, f"the full pass of this user is {status}; only a failed one can be retried", status=status)
+    again = flow_runs.stored_request(row.full_pass_parameters, user_id, settings.storage_bucket)
+    if again is None:
+        raise Refusal(409, "it is not known what to retry; deliver the export again", status=status)
+    deployment_id = await starter.deployment_id()
+    run = await flow_runs.start_retry(starter.prefect, deployment_id, again, row.full_pass_run_id or "")
+    return run.id
+
+
+async def _authenticated(request: Request, settings: WebhookSettings) -> bytes:
+    body = await limits.body_of(request.receive)
+    authenticate(request.headers, body, settings)
+    return body
+
+
+def _read(body: bytes, shape: type[Body]) -> Body:
+    try:
+        return shape.model_validate_json(body)
+    except ValidationError as error:
+        raise Refusal(422, _told(error)) from None
+
+
+def _told(error: ValidationError) -> str:
+    """Where and what, and nothing of what was sent."""
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}"
+        for problem in error.errors(include_input=False, include_url=False)
+    )
+
+
+async def _in_time(work: Awaitable[Answer]) -> Answer:
+    """Raises Refusal(503) for whatever does not answer, within ANSWER_SECONDS."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await work
+    except StoreError as error:
+        raise Refusal(503, str(error), retry_after=_AGAIN_SECONDS) from None
+    except TimeoutError:
+        problem = f"no answer from Prefect or Supabase within {ANSWER_SECONDS:.0f} seconds; deliver again later"
+        raise Refusal(503, problem, retry_after=_AGAIN_SECONDS) from None
+    except PrefectHTTPStatusError as error:
+        raise Refusal(503, readiness.refused(error), retry_after=_AGAIN_SECONDS) from None
+    except httpx.HTTPError:
+        raise Refusal(
+            503, "the Prefect API cannot be reached; deliver again later", retry_after=_AGAIN_SECONDS
+        ) from None
+
+
+@app.exception_handler(Refusal)
+async def _refuse(request: Request, refusal: Refusal) -> JSONResponse:
+    headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
+    return JSONResponse({"error": refusal.reason, **refusal.more}, status_code=refusal.code, headers=headers)
+
+
+@app.exception_handler(404)
+async def _unknown(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"error": "there is no such address here"}, status_code=404)
+
+
+@app.exception_handler(limits.ClientGone)
+async def _gone(request: Request, error: limits.ClientGone) -> Response:
+    return Response(status_code=499)  # read by nobody

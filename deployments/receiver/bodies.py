@@ -1,0 +1,100 @@
+"""What the receiver is asked, and what it answers: the shapes of its OpenAPI document."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Delivery(BaseModel):
+    """An export is uploaded. All but the first two is what the uploader believes."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    user_id: UUID
+    storage_path: str = Field(min_length=1, max_length=1_024, description="imports/<user_id>/<file>")
+    conversation_count: int | None = Field(default=None, ge=0, le=10_000_000)
+    file_type: Literal["zip", "json"] | None = None
+    replace: bool = Field(default=False, description="what the export lacks of its source is removed")
+
+
+class Retry(BaseModel):
+    """The next attempt of a user whose pass has failed."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    user_id: UUID
+
+
+class DatabaseEvent(BaseModel):
+    """What a Supabase database webhook sends (supabase.com/docs/guides/database/webhooks)."""
+
+    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+
+    type: Literal["INSERT", "UPDATE", "DELETE"]
+    table: str
+    # `schema` is a name of pydantic's own.
+    table_schema: str = Field(alias="schema")
+    record: dict[str, Any] | None = None
+    old_record: dict[str, Any] | None = None
+
+
+class Accepted(BaseModel):
+    """The upload will be read: now, or (queued) when the pass of this user that is active has ended."""
+
+    status: Literal["processing", "queued"]
+    version: Literal["v2"] = "v2"
+    user_id: UUID
+    conversation_count: int | None
+    job_id: UUID = Field(description="of the delivery")
+    flow_run_id: UUID | None = Field(description="null while it is queued")
+
+
+class RetryAccepted(BaseModel):
+    status: Literal["accepted"] = "accepted"
+    user_id: UUID
+    flow_run_id: UUID
+
+
+class Ignored(BaseModel):
+    """The event is no upload of an export."""
+
+    status: Literal["ignored"] = "ignored"
+    reason: str
+
+
+class PassStatus(BaseModel):
+    """How far a user's full pass is."""
+
+    user_id: UUID
+    status: str = Field(description="pending, processing, complete or failed")
+    stage: str | None
+    percent: int | None
+    error: str | None
+    attempts: int
+    started_at: datetime | None
+    completed_at: datetime | None
+    next_retry_at: datetime | None
+    cost_usd: float | None = Field(description="of the last pass, with its failed attempts")
+    flow_run_id: str | None
+    queue_place: int | None = Field(description="how many deliveries begin before this one, and it; null: none waits")
+
+
+class Problem(BaseModel):
+    """Why the request is not done, and what to do."""
+
+    error: str
+    status: str | None = None
+
+
+class Alive(BaseModel):
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    """What the receiver needs: ok, or what is missing."""
+
+    status: Literal["ready", "not ready"]
+    prefect: str
+    supabase: str

@@ -1,0 +1,66 @@
+"""How deliveries become flow runs: at once, or when the pass that is active has ended."""
+
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun
+
+from flows.errors import ExportError, NotOwner, reported
+from flows.runs import flow_runs
+from flows.runs.flow_runs import PassRequest
+from flows.store.client import Store
+
+
+async def start(store: Store, prefect: PrefectClient, deployment_id: UUID, user_id: UUID, delivery_id: UUID) -> FlowRun:
+    """The flow run for a delivery that may start. Raises what `flow_runs.start` raises, and StoreError."""
+    request = PassRequest(user_id=user_id, delivery_id=delivery_id)
+    run = await flow_runs.start(prefect, deployment_id, request, f"delivery {delivery_id}")
+    await store.deliveries.has_run(user_id, delivery_id, str(run.id))
+    return run
+
+
+async def start_due(
+    store: Store, prefect: PrefectClient, deployment_id: UUID, user_id: UUID | None = None, limit: int = 1
+) -> int:
+    """Makes the runs of deliveries that wait for no pass any more, of a user or of all; returns how many."""
+    due = await store.deliveries.take(user_id, limit)
+    for each in due:
+        await start(store, prefect, deployment_id, each.user_id, each.delivery_id)
+    return len(due)
+
+
+async def end_lost(store: Store, prefect: PrefectClient) -> None:
+    """What waits is not kept waiting by deliveries whose runs are gone.
+
+    A run that found the user taken has read nothing: its delivery waits again.
+    """
+    started = {each.flow_run_id or "": each.id async for each in store.deliveries.started()}
+    runs = await flow_runs.by_id(prefect, started)
+    ended: list[UUID] = []
+    untouched: list[UUID] = []
+    for run_id, delivery_id in started.items():
+        run = runs.get(run_id)
+        if run is None and run_id:
+            ended.append(delivery_id)
+        elif run is not None and run.state is not None and run.state.is_final():
+            taken = reported(run.state.message).type == NotOwner.__name__
+            (untouched if taken else ended).append(delivery_id)
+    await store.deliveries.end(ended, untouched)
+
+
+async def asked(store: Store, request: PassRequest) -> PassRequest:
+    """What the run is to read. Raises ExportError when its delivery is not known, or it names none and no path."""
+    if request.delivery_id is None:
+        if request.storage_path is None:
+            raise ExportError("neither delivery_id nor storage_path says what to read; name one of them")
+        return request
+    delivery = await store.deliveries.read(request.user_id, request.delivery_id)
+    (name,) = delivery.object_names
+    return request.model_copy(
+        update={
+            "storage_path": name,
+            "file_type": delivery.file_type,
+            "conversation_count": delivery.conversation_count,
+            "replace": delivery.replaces,
+        }
+    )
