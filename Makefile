@@ -1,6 +1,8 @@
 # Everything sets itself up: the only thing that must be there is Python 3.11 or newer.
 
 PYTHON ?= python3
+# Where they may not keep what they compile, all processes of the stack and of the tests compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 COMPILE = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \

@@ -1,18 +1,20 @@
-"""The real parts that tests share: Postgres, and the databases on it."""
+"""The real parts that tests share: Postgres, and the databases on it.
+
+What they need is imported within: the process that hands out the tests makes none of them.
+"""
 
 import asyncio
 import os
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-import asyncpg
-import certifi
 import pytest
 
-from deployments.local.postgres import EmbeddedPostgres
-from deployments.local.supabase import database
-from tests.integration.store.sql import OTHER, USER, Database
+if TYPE_CHECKING:
+    from deployments.local.postgres import EmbeddedPostgres
+    from tests.integration.store.sql import Database
 
 _SETTINGS_OF_A_USER = (
     *("ANTHROPIC_", "SUPABASE_", "FACT_", "FULL_PASS_", "EXTRACTION_", "MEMORY_", "WEBHOOK_", "MODEL_"),
@@ -21,12 +23,16 @@ _SETTINGS_OF_A_USER = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One authority's certificate in place of all: reading them takes 20 ms a client, and no test needs any."""
-    if "SSL_CERT_FILE" not in os.environ:
-        os.environ["SSL_CERT_FILE"] = _one_certificate(config)
+    """One authority's certificate in place of all: reading them takes 20 ms a client, and no test needs any.
+
+    Also where the environment names a file: it is that of all authorities.
+    """
+    os.environ["SSL_CERT_FILE"] = _one_certificate(config)
 
 
 def _one_certificate(config: pytest.Config) -> str:
+    import certifi
+
     end = "-----END CERTIFICATE-----\n"
     file = tempfile.NamedTemporaryFile("w", prefix="soulprint-", suffix=".pem")  # noqa: SIM115
     config.add_cleanup(file.close)
@@ -41,7 +47,9 @@ def clean_environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[EmbeddedPostgres]":
+    from deployments.local.postgres import EmbeddedPostgres
+
     with EmbeddedPostgres(tmp_path_factory.mktemp("postgres") / "data") as server:
         asyncio.run(_spare_the_disk(server.url("postgres")))
         yield server
@@ -49,6 +57,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
 
 async def _spare_the_disk(url: str) -> None:
     """What is written need not outlive the machine, only the server, whose end takes long for hundreds of databases."""
+    import asyncpg
+
     connection = await asyncpg.connect(url)
     await connection.execute("alter system set fsync = off")
     await connection.execute("select pg_reload_conf()")
@@ -56,21 +66,25 @@ async def _spare_the_disk(url: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def migrated(postgres: EmbeddedPostgres) -> str:
+def migrated(postgres: "EmbeddedPostgres") -> str:
     """The name of a database with the platform's roles and all migrations, to be copied."""
+    from deployments.local.supabase import database
+
     postgres.create_database("migrated")
     asyncio.run(database.prepare(postgres.url("migrated")))
     return "migrated"
 
 
 @pytest.fixture
-def database_url(postgres: EmbeddedPostgres, migrated: str) -> str:
+def database_url(postgres: "EmbeddedPostgres", migrated: str) -> str:
     """A new database with the platform's roles and all migrations."""
     return copy_of(postgres, migrated)
 
 
-def copy_of(postgres: EmbeddedPostgres, template: str) -> str:
+def copy_of(postgres: "EmbeddedPostgres", template: str) -> str:
     """The address of a new database like `template`."""
+    import asyncpg
+
     name = f"test_{secrets.token_hex(6)}"
 
     async def copy() -> None:
@@ -83,8 +97,10 @@ def copy_of(postgres: EmbeddedPostgres, template: str) -> str:
 
 
 @pytest.fixture
-def db(database_url: str) -> Database:
+def db(database_url: str) -> "Database":
     """The same, with two users."""
+    from tests.integration.store.sql import OTHER, USER, Database
+
     found = Database(database_url)
     found.sign_up(USER, OTHER)
     found.run("insert into user_profiles (user_id) values ($1), ($2)", USER, OTHER)
@@ -92,8 +108,9 @@ def db(database_url: str) -> Database:
 
 
 @pytest.fixture
-def new_database(postgres: EmbeddedPostgres) -> Callable[[], Database]:
+def new_database(postgres: "EmbeddedPostgres") -> "Callable[[], Database]":
     """Makes databases in which nothing is, not even the platform's part."""
+    from tests.integration.store.sql import Database
 
     def make() -> Database:
         name = f"test_{secrets.token_hex(6)}"

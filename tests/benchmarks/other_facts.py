@@ -4,10 +4,11 @@ How often words come follows Zipf's law, as in texts: a few are in every hundred
 say what an earlier one says, in another sentence with the same words; some have a slot, or are about another person.
 """
 
+import functools
 import hashlib
 import math
 import random
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 from flows.memory.statements import Statement
 from flows.records import Kind
@@ -66,8 +67,8 @@ class Planted(NamedTuple):
 
 
 def planted(count: int, seed: int = 20261001) -> Planted:
-    chances, statements, repeated = random.Random(seed), list[Statement](), list[tuple[int, int]]()
-    words = {language: _words(*letters, chances) for language, (letters, _) in _LANGUAGES.items()}
+    statements, repeated = list[Statement](), list[tuple[int, int]]()
+    words, chances = _vocabulary(seed)
     said: list[tuple[str, tuple[str, ...], int]] = []
     while len(statements) < count:
         earlier = chances.randrange(len(said)) if said and chances.random() < _REPEATED else None
@@ -93,6 +94,20 @@ def _statement(
     key = hashlib.blake2b(f"{number} {text}".encode(), digest_size=16).digest()
     said = f"{chances.randrange(2019, 2027)}-{chances.randrange(1, 13):02}-{chances.randrange(1, 29):02}T12:00:00Z"
     return Statement(key, text, subject, chances.choice(_KINDS), slot, "stated", language, None, None, said, said)
+
+
+def _vocabulary(seed: int) -> tuple[dict[str, list[str]], random.Random]:
+    """The words of each language, and the chances from there on."""
+    words, state = _made_words(seed)
+    chances = random.Random()
+    chances.setstate(state)
+    return words, chances
+
+
+@functools.cache
+def _made_words(seed: int) -> tuple[dict[str, list[str]], tuple[Any, ...]]:
+    chances = random.Random(seed)
+    return {language: _words(*letters, chances) for language, (letters, _) in _LANGUAGES.items()}, chances.getstate()
 
 
 def _words(even: str, odd: str, chances: random.Random) -> list[str]:

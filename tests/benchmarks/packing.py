@@ -15,7 +15,7 @@ from deployments.local.stack import ROOT
 from flows.chunks import writing
 from flows.extraction import packing, question
 from flows.settings import ModelSettings
-from tests.unit.conftest import KEY, InProcessModel
+from tests.unit.fake_model import KEY, InProcessModel
 
 _SIZES = (1, 2_000, 4_000, 8_000, 16_000)
 _AT_ONCE = 20

@@ -25,7 +25,7 @@ from flows.records import FoundFact, RunFile, SpooledChunk, Step
 from flows.settings import ModelSettings
 from flows.store.client import current_store, use_store
 from tests.sample.chatgpt_export import PlantedFact, write_export
-from tests.unit.conftest import KEY, InProcessModel
+from tests.unit.fake_model import KEY, InProcessModel
 from tests.unit.fake_supabase import RUN, USER, FakeSupabase
 
 _PACK_TOKENS = 4_000

@@ -22,7 +22,7 @@ from flows.llm.messages import blocks
 from flows.providers import REQUIREMENTS, missing_packages
 from flows.records import Step
 from flows.settings import ModelSettings, PassSettings, check
-from tests.unit.conftest import KEY
+from tests.unit.fake_model import KEY
 
 HAIKU = "claude-haiku-5-5"
 

@@ -13,7 +13,7 @@ from flows.llm.messages import blocks
 from flows.memory import document
 from flows.records import Step
 from tests.conformance.test_cut_off import facts_file
-from tests.unit.conftest import KEY
+from tests.unit.fake_model import KEY
 from tests.unit.fake_supabase import USER
 
 HAIKU = "claude-haiku-5-5"

@@ -26,7 +26,7 @@ from flows.settings import ModelSettings, PassSettings
 from tests.eval import labels, matching, pairs, relations, table
 from tests.eval.labels import Excerpt
 from tests.eval.matching import Judged
-from tests.unit.conftest import KEY, InProcessModel
+from tests.unit.fake_model import KEY, InProcessModel
 
 _AT_ONCE = 4
 _STAND_IN = "NO KEY: answered by the stand-in's rules. These figures are the stand-in's and say nothing about a model."

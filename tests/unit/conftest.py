@@ -1,36 +1,36 @@
-"""What stands in for the services where a test is about the middle: no server, no process, no waiting."""
+"""What stands in for the services where a test is about the middle: no server, no process, no waiting.
 
-import asyncio
+Imports of the services' clients are within the fixtures: the process that hands out the tests needs none of them, and
+they take seconds.
+"""
+
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import httpx2
 import pytest
 
-from deployments.local.messages_api.__main__ import application
-from flows.llm.client import Claude, use_model
-from flows.llm.connection import connect
-from flows.llm.retry import RetryPolicy
-from flows.llm.usage import RunUsage
-from flows.settings import ModelSettings
-from flows.store.client import use_store
-from tests.unit.fake_prefect import FakePrefect
-from tests.unit.fake_supabase import FakeSupabase
-
-KEY = "key-of-the-test"
+if TYPE_CHECKING:
+    from tests.unit.fake_model import InProcessModel
+    from tests.unit.fake_prefect import FakePrefect
+    from tests.unit.fake_supabase import FakeSupabase
 
 
 @pytest.fixture
-def supabase() -> Iterator[FakeSupabase]:
+def supabase() -> "Iterator[FakeSupabase]":
     """The current store, in memory."""
+    from flows.store.client import use_store
+    from tests.unit.fake_supabase import FakeSupabase
+
     fake = FakeSupabase()
     with use_store(fake.store()):
         yield fake
 
 
 @pytest.fixture
-def prefect() -> FakePrefect:
+def prefect() -> "FakePrefect":
+    from tests.unit.fake_prefect import FakePrefect
+
     return FakePrefect()
 
 
@@ -43,55 +43,10 @@ def run_log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -
     return caplog
 
 
-class InProcessModel:
-    """The Messages API stand-in within this process, and the client of a run that talks to it.
-
-    `waits` are the seconds that the run would have waited between calls.
-    """
-
-    def __init__(self) -> None:
-        self._application = application(KEY)
-        self.waits: list[float] = []
-        self.retries: list[tuple[str, str, int]] = []
-        self.shared: list[float] = []
-
-    @asynccontextmanager
-    async def connected(self, wait: Callable[[float], Awaitable[None]] | None = None) -> AsyncIterator[Claude]:
-        """`wait`: how the run waits between calls; None: not at all."""
-        settings = ModelSettings()
-        transport = httpx2.ASGITransport(self._application)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://stand-in") as http:
-            self.http = http
-            model = Claude(
-                settings,
-                RunUsage(),
-                RetryPolicy(settings, wait or self._wait),
-                self._share,
-                lambda *retry: self.retries.append(retry),
-                connect(settings, http_client=http),
-            )
-            with use_model(model):
-                yield model
-
-    async def behave(self, *faults: dict[str, object], latency: float = 0, **behaviour: object) -> None:
-        behaviour |= {"latency_seconds": latency, "faults": list(faults)}
-        (await self.http.put("http://stand-in/_control", json=behaviour)).raise_for_status()
-
-    async def counted(self) -> dict[str, dict[str, object]]:
-        counters: dict[str, dict[str, object]] = (await self.http.get("http://stand-in/_control")).json()
-        return counters
-
-    async def _wait(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        await asyncio.sleep(0)
-
-    async def _share(self, model: str, seconds: float) -> float:
-        self.shared.append(seconds)
-        return 0.0
-
-
 @pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch) -> InProcessModel:
+def model(monkeypatch: pytest.MonkeyPatch) -> "InProcessModel":
+    from tests.unit.fake_model import KEY, InProcessModel
+
     for name in ("EXTRACTION_MODEL", "MEMORY_MODEL", "MODEL_MAX_RETRIES", "FULL_PASS_BUDGET_USD"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)

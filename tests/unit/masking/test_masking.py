@@ -159,7 +159,12 @@ HOSTILE = (
 @pytest.mark.parametrize("piece", HOSTILE)
 @pytest.mark.parametrize("before", ["", "https://x/", "my password is "])
 def test_no_text_takes_long(before, piece):
-    text = before + piece * (300_000 // len(piece))
-    began = time.process_time()
-    find(text)
-    assert time.process_time() - began < 5  # a fiftieth is usual
+    text = before + piece * (100_000 // len(piece))
+
+    def seconds():
+        began = time.process_time()
+        find(text)
+        return time.process_time() - began
+
+    # A tenth is usual, and the square of the length far more. A busy machine is asked again.
+    assert any(seconds() < 0.5 for _ in range(3))
