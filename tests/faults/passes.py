@@ -64,9 +64,8 @@ class Verdict:
 class Passes:
     """Makes passes on a running stack and judges them by one that nothing has happened to."""
 
-    def __init__(self, service: FullPassService, tick: Callable[[], object] | None = None):
+    def __init__(self, service: FullPassService):
         self.service = service
-        self.tick = tick or service.retry_failed
         self._all: list[Pass] = []
         self._earlier: dict[str, int] = {}  # marker → calls that the Messages API has counted in an earlier life
         self._references: dict[int, Result] = {}
@@ -85,6 +84,11 @@ class Passes:
             each.run_id = self.service.start(
                 settings=settings or None, user_id=str(each.user_id), storage_path=each.path
             )
+
+    def complete(self, each: Pass) -> None:
+        """A pass that nothing happens to."""
+        self.start([each])
+        self.heal([each], tick=False)
 
     def behave(self, *faults: Json, latency: float = 0) -> None:
         """Sets how the Messages API behaves."""
@@ -147,6 +151,10 @@ class Passes:
             time.sleep(0.1)
         return time.monotonic() - began
 
+    def tick(self) -> None:
+        """What the schedule does."""
+        self.service.retry_failed()
+
     def verdict(self, each: Pass) -> Verdict:
         result, reference = self._result(each), self._reference(each.conversations)
         lost = doubled = 0
@@ -161,8 +169,7 @@ class Passes:
     def _reference(self, conversations: int) -> Result:
         if conversations not in self._references:
             each = self.make(conversations)
-            self.start([each])
-            self.heal([each], tick=False)
+            self.complete(each)
             self._references[conversations] = self._result(each)
         return self._references[conversations]
 

@@ -172,10 +172,13 @@ class FullPassService:
 
     def made_run(self, user_id: UUID) -> str:
         """The run of the user's that waits for a worker."""
+        (run_id,) = self.made_runs(user_id)
+        return run_id
+
+    def made_runs(self, user_id: UUID) -> list[str]:
         body = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}, "sort": "ID_DESC", "limit": 200}
         runs = self.prefect.post("/flow_runs/filter", json=body).raise_for_status().json()
-        (run_id,) = (run["id"] for run in runs if run["parameters"].get("user_id") == str(user_id))
-        return str(run_id)
+        return [str(run["id"]) for run in runs if run["parameters"].get("user_id") == str(user_id)]
 
     def tick(self, most_starts: int = 20, **settings: str) -> dict[str, int]:
         """The scheduled flow in this process, from start to end; returns what it returns."""
