@@ -194,7 +194,8 @@ def test_when_the_model_dies_during_v2_the_run_completes_with_memory(service, st
     service.messages.put("/_control", json={"faults": [fault]}).raise_for_status()
     user_id = service.new_user()
     try:
-        with service.running_here(user_id, service.upload(user_id, simple_export("I like tea."))) as running:
+        path = service.upload(user_id, simple_export("I like tea."))
+        with service.running_here(user_id, path, MODEL_MAX_RETRIES="1") as running:
             service.asked(in_flight=1, schema="ProfileSections")
             stack.services["messages"].kill()
         run_id = running.result()
