@@ -49,7 +49,7 @@ async def chunk_conversations(user_id: UUID, export: Path, expected: int | None)
         figures.add(found.figures())
         if expected is not None:
             figures.add({"expected_conversations": expected})
-        await report.publish_skipped(user_id, found.skipped)
+        await report.publish_left_out(user_id, found.left_out())
         export.unlink()
         return chunks_file
 
@@ -141,9 +141,9 @@ async def full_pass(
     `imports/<user_id>/<file>`. file_type and conversation_count are what the uploader believes; the bytes decide, and a
     different count is only reported. replace: what an earlier import of the same source brought and this export lacks
     is removed, however much it is, with what was learned from it.
-    Returns `{coverage, calls, input_tokens, output_tokens, cost_usd, sections, kept}`: coverage says how many chunks
-    have been answered, refused and failed, kept how many conversations the export lacks that stay, by source; the rest
-    what this run used.
+    Returns `{coverage, calls, input_tokens, output_tokens, cost_usd, sections, kept, left_out}`: coverage says how many
+    chunks have been answered, refused and failed, kept how many conversations the export lacks that stay, by source,
+    left_out how much of the export was not read, by kind; the rest what this run used.
     """
     request = PassRequest(
         user_id=user_id,

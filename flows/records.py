@@ -44,6 +44,7 @@ class RunFile:
 
     EXPORT = "export"  # as it was uploaded
     CHUNKS = "chunks.jsonl"  # SpooledChunk
+    LEFT_OUT = "left_out.jsonl"  # one LeftOut
     FOUND_FACTS = "facts.jsonl"  # FoundFact
     UNIQUE_FACTS = "unique.jsonl"  # KnownFact
     REDUCED_FACTS = "reduced.jsonl"  # KnownFact
@@ -76,6 +77,15 @@ class SpooledChunk(ChunkRecord, kw_only=True):
     turn_times: list[str | None] = []
     #: What is left in `content` of secrets that the chunk's ends cut in two: first character, end, kind.
     cut_secrets: list[tuple[int, int, str]] = []
+
+
+class LeftOut(Struct):
+    """What of an export is not among its chunks."""
+
+    #: Why, in words of ours → how many entries, files or parts of messages.
+    counts: dict[str, int] = {}
+    #: Of them, those that nobody knows what they hold: the export may have more conversations than were read.
+    unread: int = 0
 
 
 class StoredChunk(Struct):

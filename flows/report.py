@@ -13,6 +13,7 @@ from flows.chunks.saving import Saved
 from flows.extraction.extract import Extracted
 from flows.llm.client import current_model
 from flows.llm.usage import Usage
+from flows.records import LeftOut
 
 
 @task(cache_policy=NO_CACHE)
@@ -47,25 +48,31 @@ async def publish(user_id: UUID, saved: Saved, extracted: Extracted, v2: Any) ->
         "cost_usd": total.cost_usd,
         "sections": sections,
         "kept": saved.kept,
+        "left_out": saved.left_out.counts,
     }
 
 
-async def publish_skipped(user_id: UUID, skipped: Counter[str]) -> None:
-    """Writes the artifact `skipped-conversations`: how many entries of the export were left out, and why."""
-    if skipped:
-        rows = [f"| {reason} | {count:,} |" for reason, count in skipped.most_common()]
+async def publish_left_out(user_id: UUID, left_out: LeftOut) -> None:
+    """Writes the artifact `skipped-conversations`: how much of the export was left out, and why."""
+    if left_out.counts:
+        rows = [f"| {reason} | {count:,} |" for reason, count in Counter(left_out.counts).most_common()]
         await acreate_markdown_artifact(
             key="skipped-conversations",
             description=f"Full pass of user {user_id}",
-            markdown="\n".join(["| entries of the export left out because | |", "|---|---:|", *rows]),
+            markdown="\n".join(["| left out of the export because | |", "|---|---:|", *rows]),
         )
 
 
 def _kept(saved: Saved) -> Iterator[str]:
+    reason = (
+        f"because {saved.left_out.unread} parts of it could not be read"
+        if saved.left_out.unread
+        else "more than a fifth of all that are stored of it"
+    )
     for source, count in saved.kept.items():
         yield (
-            f"Kept: {count} conversations of `{source}` that this export lacks, more than a fifth of all that are "
-            'stored of it. If they are to go, deliver the export again with `"replace": true`.'
+            f"Kept: {count} conversations of `{source}` that this export lacks, {reason}. If they are to go, deliver "
+            'the export again with `"replace": true`.'
         )
         yield ""
 

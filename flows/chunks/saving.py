@@ -7,10 +7,10 @@ from pathlib import Path
 from uuid import UUID
 
 from flows import spool
-from flows.chunks import sources
+from flows.chunks import sources, writing
 from flows.chunks.sources import Held, Plan, Stored
 from flows.portions import by_count
-from flows.records import ChunkRecord, SpooledChunk
+from flows.records import ChunkRecord, LeftOut, SpooledChunk
 from flows.store.chunks import ChunkTable
 
 _RECENT = timedelta(days=180)
@@ -24,13 +24,14 @@ class Saved:
     """What step 3 changed: rows inserted or updated, rows left as they were, rows deleted.
 
     `kept`: source → conversations that the export lacks and that stay, because they are more than an import removes
-    unasked.
+    unasked, or because not all of the export could be read. `left_out`: what of the export was not.
     """
 
     written: int
     unchanged: int
     pruned: int
     kept: dict[str, int] = field(default_factory=dict)
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     def figures(self) -> dict[str, int]:
         kept = sum(self.kept.values())
@@ -42,10 +43,12 @@ async def save(table: ChunkTable, user_id: UUID, run_id: str, chunks_file: Path,
     """Makes the user's rows of the export's sources the chunks of the file: first new ones, then what is gone goes.
 
     At no moment is the user without chunks, and rows that stay are not written. Of a source whose export lacks more
-    than a fifth of its conversations, these stay. `replace`: they go, and with them at once what models answered about
-    chunks that are gone.
+    than a fifth of its conversations, these stay; so do all when some of the export could not be read. `replace`: they
+    go, and with them at once what models answered about chunks that are gone.
     """
+    left_out = writing.left_out(chunks_file)
     held = _held(chunks_file)
+    held.whole = not left_out.unread
     plan = sources.plan(held, await _stored(table, user_id, held), replace)
     # Before the rows that show whose these are: a run that is killed in between is followed by one that sees the same.
     for source, adopted in plan.adopted.items():
@@ -56,7 +59,8 @@ async def save(table: ChunkTable, user_id: UUID, run_id: str, chunks_file: Path,
     for keys in _portions(plan.gone, _KEYS_PER_REQUEST):
         pruned += await table.prune(user_id, run_id, keys)
     pruned += await table.end_import(user_id, run_id, plan.kept, erase=replace)
-    return Saved(written, unchanged, pruned, {source: count for source, count in plan.kept.items() if count})
+    kept = {source: count for source, count in plan.kept.items() if count}
+    return Saved(written, unchanged, pruned, kept, left_out)
 
 
 def _held(chunks_file: Path) -> Held:

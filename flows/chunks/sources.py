@@ -9,6 +9,7 @@ them is of the same one, and they become its own. In the same way an export that
 whose conversations it shares. Where nothing is shared, nothing is assumed.
 """
 
+import dataclasses
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -26,6 +27,7 @@ class Held:
 
     keys: set[bytes] = field(default_factory=set)
     conversations: dict[str, str] = field(default_factory=dict)  # conversation → source
+    whole: bool = True  # False: something of it could not be read, so it may hold more
 
 
 @dataclass
@@ -43,7 +45,7 @@ def plan(held: Held, stored: Stored, replace: bool) -> Plan:
     """`replace`: what the export lacks of its sources is removed, however much it is."""
     if len(set(held.conversations.values())) > _MOST_SOURCES:
         named = {name: source.partition(":")[0] for name, source in held.conversations.items()}
-        made = plan(Held(held.keys, named), stored, replace)
+        made = plan(dataclasses.replace(held, conversations=named), stored, replace)
         made.sources |= {told: made.sources[told.partition(":")[0]] for told in held.conversations.values()}
         return made
     shared = _shared(held, stored)
@@ -58,12 +60,12 @@ def plan(held: Held, stored: Stored, replace: bool) -> Plan:
 
 
 def _settle(made: Plan, source: str, parts: dict[str | None, Conversations], held: Held, replace: bool) -> None:
-    """What becomes of the conversations of a source that the export lacks."""
+    """What becomes of the conversations of a source that the export lacks, or seems to."""
     names = {name for part in parts.values() for name in part}
     missing = {name for name in names if name not in held.conversations}
     keys = {other: [key for name in part if name in missing for key in part[name]] for other, part in parts.items()}
     made.adopted[source] = [key for other, found in keys.items() if other != source for key in found]
-    if len(missing) > len(names) * _MOST_REMOVED and not replace:
+    if missing and not replace and (len(missing) > len(names) * _MOST_REMOVED or not held.whole):
         made.kept[source] = len(missing)
     else:
         made.kept[source] = 0

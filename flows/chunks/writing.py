@@ -11,7 +11,7 @@ from flows.chunks import cutting
 from flows.errors import ExportError
 from flows.exports import Limits, timestamps
 from flows.exports.conversations import Skipped
-from flows.records import SpooledChunk
+from flows.records import LeftOut, RunFile, SpooledChunk
 from flows.settings import PassSettings
 
 
@@ -23,15 +23,26 @@ class Chunked:
     messages: int = 0
     chunks: int = 0
     skipped: Counter[str] = field(default_factory=Counter)  # reason → entries of the export
+    unread: int = 0  # of them, those that may hold conversations
+    unopened: Counter[str] = field(default_factory=Counter)  # kind → files of a zip
 
     def figures(self) -> dict[str, int]:
         return {
             "conversations": self.conversations,
             "messages": self.messages,
             "chunks": self.chunks,
-            "skipped": self.skipped.total(),
-            **{f"skipped_{reason.replace(' ', '_')}": count for reason, count in self.skipped.items()},
+            **_counted("skipped", self.skipped),
+            **(_counted("unopened", self.unopened) if self.unopened else {}),
         }
+
+    def left_out(self) -> LeftOut:
+        return LeftOut(
+            {**self.skipped, **{f"not opened: {kind}": count for kind, count in self.unopened.items()}}, self.unread
+        )
+
+
+def _counted(name: str, counts: Counter[str]) -> dict[str, int]:
+    return {name: counts.total(), **{f"{name}_{kind.replace(' ', '_')}": count for kind, count in counts.items()}}
 
 
 def limits() -> Limits:
@@ -45,7 +56,7 @@ def limits() -> Limits:
 
 
 def chunk_export(export: Path, to: Path, limits: Limits) -> Chunked:
-    """Writes the chunks of the export as SpooledChunk lines.
+    """Writes the chunks of the export as SpooledChunk lines, and beside them what was left out (`left_out`).
 
     Raises ExportError when the export cannot be read or has no usable conversation.
     """
@@ -58,13 +69,21 @@ def chunk_export(export: Path, to: Path, limits: Limits) -> Chunked:
             + (f" (skipped {reasons})" if reasons else "")
             + "; upload the export's zip or its conversations.json"
         )
+    spool.write(to.with_name(RunFile.LEFT_OUT), [found.left_out()])
     return found
 
 
+def left_out(chunks_file: Path) -> LeftOut:
+    """What of the export is not among its chunks."""
+    beside = chunks_file.with_name(RunFile.LEFT_OUT)
+    return next(spool.read(beside, LeftOut)) if beside.exists() else LeftOut()
+
+
 def _records(export: Path, limits: Limits, found: Chunked) -> Iterator[SpooledChunk]:
-    for conversation in exports.read(export, limits):
+    for conversation in exports.read(export, limits, found.unopened):
         if isinstance(conversation, Skipped):
             found.skipped[conversation.reason] += 1
+            found.unread += conversation.unread
             continue
         messages = 0
         for chunk in cutting.cut(conversation):

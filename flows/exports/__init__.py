@@ -13,6 +13,7 @@ gives Conversations, whose messages are decoded when they are gone through. May 
 """
 
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ import msgspec
 from flows.errors import ExportError
 from flows.exports import archive, chatgpt, claude, elements, simple
 from flows.exports.archive import Limits as Limits
+from flows.exports.archive import Unreadable
 from flows.exports.conversations import Conversation, Skipped
 from flows.exports.decoding import repaired
 
@@ -31,51 +33,65 @@ FORMATS: tuple[Callable[[bytes], Conversation | Skipped | None], ...] = (
     simple.conversation,
 )
 
-DAMAGED = Skipped("damaged part of the zip")
 MALFORMED = Skipped("malformed JSON")
 UNKNOWN = Skipped("unknown format")
-REPEATED = Skipped("repeated")
+NO_JSON = Skipped("not JSON")
+REPEATED = Skipped("repeated", unread=False)
 
 _LIMITS = Limits()
 _MAX_SKIPPED = 1_000_000  # an export has no million entries without a meaning; a zip bomb may
 
 
-def read(path: Path, limits: Limits = _LIMITS) -> Iterator[Conversation | Skipped]:
+def read(
+    path: Path, limits: Limits = _LIMITS, unopened: Counter[str] | None = None
+) -> Iterator[Conversation | Skipped]:
     """The conversations of the export at `path`, one at a time, and what had to be skipped.
 
-    A zip is read with temporary files beside it. Raises ExportError when the file is not an export or nothing of it
-    can be read; what breaks after the first conversation is skipped.
+    A zip is read with temporary files beside it; `unopened` gets how many files of each kind in it were left alone.
+    Raises ExportError when the file is not an export or nothing of it can be read; what breaks elsewhere is skipped.
     """
     if path.stat().st_size == 0:
         raise ExportError("the export is empty (0 bytes); upload it again, then trigger again")
     found = skipped = 0
     seen: set[int] = set()
-    try:
-        for element, account in _elements(path, limits):
-            item = element if isinstance(element, Skipped) else _of(_new(element, seen), account)
-            if isinstance(item, Skipped):
-                skipped += 1
-            else:
-                found += 1
-            yield item
-            if skipped > _MAX_SKIPPED:
-                raise ExportError("the export is mostly no conversations; upload it as ChatGPT or Claude sent it")
-    except archive.Damaged as error:
-        if not found:
-            raise ExportError(f"the zip is damaged ({error}); download the export again, upload it unchanged") from None
-        yield DAMAGED
+    failed: ExportError | None = None
+    for element, account in _elements(path, limits, Counter() if unopened is None else unopened):
+        if isinstance(element, Unreadable):
+            failed = failed or element.error
+            yield Skipped(f"{element.kind} part of the zip")
+            continue
+        item = element if isinstance(element, Skipped) else _of(_new(element, seen), account)
+        if isinstance(item, Skipped):
+            skipped += 1
+        else:
+            found += 1
+        yield item
+        if skipped > _MAX_SKIPPED:
+            raise ExportError("the export is mostly no conversations; upload it as ChatGPT or Claude sent it")
+    if failed and not found:
+        raise failed
 
 
-def _elements(path: Path, limits: Limits) -> Iterator[tuple[bytes | Skipped, str | None]]:
+def _elements(
+    path: Path, limits: Limits, unopened: Counter[str]
+) -> Iterator[tuple[bytes | Skipped | Unreadable, str | None]]:
     """Each element, and the account that its zip names."""
-    if zipfile.is_zipfile(path):
-        for member in archive.json_files(path, limits):
-            for element in elements.read(member, limits.conversation_bytes):
-                yield element, member.account
-    else:
+    if not zipfile.is_zipfile(path):
         with path.open("rb") as file:
             for element in elements.read(file, limits.conversation_bytes):
                 yield element, None
+        return
+    for member in archive.json_files(path, limits, unopened):
+        if isinstance(member, Unreadable):
+            yield member, None
+            continue
+        try:
+            for element in elements.read(member, limits.conversation_bytes):
+                yield element, member.account
+        except Unreadable as error:
+            yield error, None
+        except ExportError:
+            yield NO_JSON, None
 
 
 def _of(item: Conversation | Skipped, account: str | None) -> Conversation | Skipped:

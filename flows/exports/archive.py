@@ -1,8 +1,20 @@
 """The JSON files of a zip, as streams. Nothing is extracted by its name, so names can lead nowhere.
 
-What is read are `conversations.json` or its numbered shards, in whatever folder, and those of zips in the zip (Claude
-splits large exports). A zip without any is searched for other JSON. Bytes are counted as they are decompressed, because
-headers may lie about them. Source of the shards: daugaard47/ChatGPT_Conversations_To_Markdown #23, April 2026.
+What is read, in whatever folder:
+
+| | |
+|---|---|
+| `conversations.json` or its numbered shards | always, and first |
+| `projects.json`, `projects/*.json`, `memories.json` | always: what Claude's export holds beside conversations |
+| zips named `Conversations__*`, `conversations-*`, `projects-*`, `memories` | always: parts of a container |
+| other zips in the zip | only where no conversations and no such parts stand beside them |
+| other JSON | only of a zip that has no conversations by these names |
+| `Files__*` of ChatGPT's container, other files, zips beside conversations | never: they are the person's attachments |
+
+What cannot be read (damaged, encrypted, far too large) costs only itself, and is counted; so is what is not opened, by
+its kind. Bytes are counted as they are decompressed, because headers may lie about them. Sources:
+daugaard47/ChatGPT_Conversations_To_Markdown #23, April 2026, for the shards; exports of ChatGPT's privacy portal and of
+Claude of 2026, as people describe them, for the containers.
 
 Whose they are, a zip says in ChatGPT's `user.json` (`{id, email, …}`) or Claude's `users.json` (`[{uuid, …}]`); of
 these only the id is read. Sources: those of `chatgpt` and `claude`.
@@ -11,11 +23,11 @@ these only the id is read. Sources: those of `chatgpt` and `claude`.
 import errno
 import lzma
 import os
-import re
 import struct
 import tempfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,21 +37,14 @@ from typing import IO, Any
 import msgspec
 
 from flows.errors import ExportError
-
-_CONVERSATIONS = re.compile(r"(?:^|[/\\])conversations(?:-(\d+))?\.json$", re.IGNORECASE)
-_JSON = re.compile(r"\.jsonl?$", re.IGNORECASE)
-_ZIP = re.compile(r"\.zip$", re.IGNORECASE)
-_JUNK = re.compile(r"(?:^|[/\\])(?:__MACOSX[/\\]|\._)")
-_ACCOUNT = re.compile(
-    r"(?:^|[/\\])(?:users?|projects|memories|message_feedback|shared_conversations|export_manifest)\.json$"
-)
-
-_USER = re.compile(r"(?:^|[/\\])users?\.json$")
+from flows.exports import members
+from flows.exports.members import Named
 
 _USER_BYTES = 1_000_000  # of a file that says whose the export is
 _MAX_DEPTH = 2  # of zips in zips
-_MAX_NESTED = 20
-_MAX_MEMBERS = 100_000
+_MAX_MEMBERS = 100_000  # of one zip
+_MAX_MEMBERS_OF_ALL = 1_000_000
+_MAX_DIRECTORY_BYTES = 25_000_000  # of one zip's list of members, which zipfile holds as objects of ten times the size
 _RATIO_FROM_BYTES = 100_000_000
 _BLOCK_BYTES = 1 << 20
 
@@ -50,8 +55,27 @@ _DAMAGE = (
 )
 
 
-class Damaged(Exception):
-    """The zip, or the member that is being read, is damaged; the message is what kind of error said so."""
+class Unreadable(Exception):
+    """A part of the archive cannot be read. `error` is for the case that nothing else of it can."""
+
+    def __init__(self, kind: str, error: str):
+        super().__init__(kind)
+        self.kind = kind  # damaged, encrypted or oversized
+        self.error = ExportError(error)
+
+
+def _oversized() -> Unreadable:
+    return Unreadable(
+        "oversized",
+        "the zip holds far more than a chat history can be (EXPORT_MAX_UNCOMPRESSED_GB, EXPORT_MAX_COMPRESSION_RATIO); "
+        "upload the zip as ChatGPT or Claude sent it",
+    )
+
+
+def _crowded() -> Unreadable:
+    return Unreadable(
+        "oversized", f"the zip holds more than {_MAX_MEMBERS:,} files; upload only its conversations.json"
+    )
 
 
 @contextmanager
@@ -61,7 +85,10 @@ def _damage_told() -> Iterator[None]:
     except _DAMAGE as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EIO):
             raise  # of our disk
-        raise Damaged(type(error).__name__) from None
+        raise Unreadable(
+            "damaged",
+            f"the zip is damaged ({type(error).__name__}); download the export again, upload it unchanged",
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +102,25 @@ class Limits:
 
 
 class _Budget:
-    """The bytes that may still be decompressed, of all zips in a zip together."""
+    """What may still be decompressed and listed, of all zips in a zip together."""
 
     def __init__(self, limits: Limits):
         self._limits = limits
-        self._left = limits.uncompressed_bytes
-        self.nested = 0
+        self._bytes = limits.uncompressed_bytes
+        self._members = _MAX_MEMBERS_OF_ALL
 
     def spend(self, size: int, total: int, compressed: int) -> None:
-        """Raises ExportError when `size` more bytes, `total` of this file, are too many."""
-        self._left -= size
+        """Raises Unreadable when `size` more bytes, `total` of this file, are too many."""
+        self._bytes -= size
         too_dense = total > _RATIO_FROM_BYTES and total > compressed * self._limits.ratio
-        if self._left < 0 or too_dense:
-            raise ExportError(
-                "the zip holds far more than a chat history can be (EXPORT_MAX_UNCOMPRESSED_GB, "
-                "EXPORT_MAX_COMPRESSION_RATIO); upload the zip as ChatGPT or Claude sent it"
-            )
+        if self._bytes < 0 or too_dense:
+            raise _oversized()
+
+    def list_members(self, count: int) -> None:
+        """Raises Unreadable when the zips have more members than anyone could have made."""
+        self._members -= count
+        if count > _MAX_MEMBERS or self._members < 0:
+            raise _crowded()
 
 
 class _User(msgspec.Struct):
@@ -112,6 +142,7 @@ class _Counted:
         self.account = account
 
     def read(self, size: int = -1, /) -> bytes:
+        """Raises Unreadable."""
         with _damage_told():
             block = self._file.read(size)
         self._total += len(block)
@@ -119,69 +150,107 @@ class _Counted:
         return block
 
 
-def json_files(path: Path, limits: Limits) -> Iterator[_Counted]:
+def json_files(path: Path, limits: Limits, unopened: Counter[str]) -> Iterator[_Counted | Unreadable]:
     """Streams of the JSON files in the zip that hold conversations; each must be read before the next is asked for.
 
-    Raises ExportError when there are none, when the zip is encrypted or a bomb, and Damaged.
+    Between them comes what cannot be read. `unopened` gets how many files of each kind were left alone. Raises
+    ExportError when there is nothing to read.
     """
-    found = 0
-    for file in _json_files(path, _Budget(limits), 1):
-        found += 1
-        yield file
-    if not found:
-        raise ExportError(
-            "the zip has no conversations.json; upload the zip as ChatGPT or Claude sent it, or the conversations.json "
-            "in it"
-        )
+    walk = _Walk(path.parent, _Budget(limits), others=False)
+    yield from walk.files(path)
+    noted = walk.noted
+    if not walk.found:
+        walk = _Walk(path.parent, _Budget(limits), others=True)
+        yield from walk.files(path)
+    if not (walk.found or noted):
+        raise walk.failures[0].error if walk.failures else ExportError(_NO_CONVERSATIONS)
+    yield from walk.failures
+    unopened += walk.unopened
 
 
-def _json_files(path: Path, budget: _Budget, depth: int, account: str | None = None) -> Iterator[_Counted]:
-    with _damage_told():
-        _check_member_count(path)
-        opened = zipfile.ZipFile(path)
-    with opened as archive:
-        # Of entries with the same name the last counts, as for unzip.
-        members = [member for member in archive.NameToInfo.values() if not _JUNK.search(member.filename)]
-        account = _account(archive, members, budget) or account
-        for member in _with_conversations(members):
+_NO_CONVERSATIONS = (
+    "the zip has no conversations.json; upload the zip as ChatGPT or Claude sent it, or the conversations.json in it"
+)
+
+
+class _Walk:
+    """One way through a zip and the zips in it. `others`: to the JSON that has none of the names that exports use."""
+
+    def __init__(self, folder: Path, budget: _Budget, others: bool):
+        self._folder, self._budget, self._others = folder, budget, others
+        self.found = self.noted = False  # conversations; what stands beside them
+        self.unopened: Counter[str] = Counter()
+        self.failures: list[Unreadable] = []
+
+    def files(self, path: Path, depth: int = 0, account: str | None = None) -> Iterator[_Counted]:
+        try:
+            with _damage_told():
+                self._budget.list_members(_member_count(path))
+                opened = zipfile.ZipFile(path)
+        except Unreadable as error:
+            self.failures.append(error)
+            return
+        with opened as archive:
+            # Of entries with the same name the last counts, as for unzip.
+            named = members.named(list(archive.NameToInfo.values()))
+            account = _account(archive, named, self._budget) or account
+            yield from self._streams(archive, named, account)
+            for member in named.zips if depth < _MAX_DEPTH else ():
+                yield from self._nested(archive, member, depth + 1, account)
+            left = [
+                *named.unopened,
+                *(() if self._others else named.json),
+                *(named.zips if depth == _MAX_DEPTH else ()),
+            ]
+            self.unopened.update(members.kind(member) for member in left)
+
+    def _streams(self, archive: zipfile.ZipFile, named: Named, account: str | None) -> Iterator[_Counted]:
+        for member in (*named.conversations, *(named.json if self._others else ())):
+            for stream in self._stream(archive, member, account):
+                self.found = True
+                yield stream
+        for member in () if self._others else named.notes:
+            for stream in self._stream(archive, member, account):
+                self.noted = True
+                yield stream
+
+    def _stream(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, account: str | None) -> Iterator[_Counted]:
+        """The member, if it can be opened."""
+        try:
             with _opened(archive, member) as file:
-                yield _Counted(file, member.compress_size, budget, account)
-        if depth <= _MAX_DEPTH:
-            for member in members:
-                if _ZIP.search(member.filename) and budget.nested < _MAX_NESTED:
-                    budget.nested += 1
-                    with _extracted(archive, member, path.parent, budget) as nested:
-                        if zipfile.is_zipfile(nested):
-                            yield from _json_files(nested, budget, depth + 1, account)
+                yield _Counted(file, member.compress_size, self._budget, account)
+        except Unreadable as error:
+            self.failures.append(error)
+
+    def _nested(
+        self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, depth: int, account: str | None
+    ) -> Iterator[_Counted]:
+        try:
+            with _extracted(archive, member, self._folder, self._budget) as nested:
+                yield from self.files(nested, depth, account)
+        except Unreadable as error:
+            self.failures.append(error)
 
 
-def _account(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], budget: _Budget) -> str | None:
+def _account(archive: zipfile.ZipFile, named: Named, budget: _Budget) -> str | None:
     """The id of the only account that the zip names."""
     found: set[str] = set()
-    for member in members:
-        if _USER.search(member.filename) and member.file_size <= _USER_BYTES and not member.flag_bits & 0x1:
+    for member in named.accounts:
+        if member.file_size <= _USER_BYTES:
             try:
                 with _opened(archive, member) as file:
                     users = _users.decode(_Counted(file, member.compress_size, budget).read(_USER_BYTES + 1))
-            except (Damaged, msgspec.DecodeError, UnicodeDecodeError):
+            except (Unreadable, msgspec.DecodeError, UnicodeDecodeError):
                 continue  # conversations count, whoever's they are
             listed = users if isinstance(users, list) else [users]
             found |= {name for user in listed if isinstance(name := user.id or user.uuid, str) and name}
     return found.pop() if len(found) == 1 else None
 
 
-def _with_conversations(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
-    """The members to read, shards in the order of their numbers."""
-    named = [(int(match[1] or -1), member) for member in members if (match := _CONVERSATIONS.search(member.filename))]
-    if named:
-        return [member for _, member in sorted(named, key=lambda pair: (pair[0], pair[1].filename))]
-    return [member for member in members if _JSON.search(member.filename) and not _ACCOUNT.search(member.filename)]
-
-
 @contextmanager
 def _opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
     if member.flag_bits & 0x1:
-        raise ExportError("the zip is encrypted; unpack it and upload it without a password")
+        raise Unreadable("encrypted", "the zip is encrypted; unpack it and upload it without a password")
     with _damage_told():
         opened = archive.open(member)
     with opened as file:
@@ -202,8 +271,8 @@ def _extracted(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path, 
         os.unlink(name)
 
 
-def _check_member_count(path: Path) -> None:
-    """zipfile reads the whole list of members into memory, so a list of millions is refused before.
+def _member_count(path: Path) -> int:
+    """How many members the zip says that it has: zipfile reads the whole list into memory, so it is looked at before.
 
     Source of the format: PKWARE's APPNOTE.TXT, 4.3.14 to 4.3.16.
     """
@@ -213,13 +282,14 @@ def _check_member_count(path: Path) -> None:
         end = tail.rfind(b"PK\x05\x06")
         if end < 0 or end + 22 > len(tail):
             raise zipfile.BadZipFile
-        (count,) = struct.unpack_from("<H", tail, end + 10)
+        count, size = struct.unpack_from("<HI", tail, end + 10)
         locator = tail.rfind(b"PK\x06\x07", 0, end)
-        if count == 0xFFFF and locator >= 0:
+        if (count == 0xFFFF or size == 0xFFFFFFFF) and locator >= 0:
             (offset,) = struct.unpack_from("<Q", tail, locator + 8)
             file.seek(min(offset, path.stat().st_size))
             record = file.read(56)
             if len(record) == 56:
-                (count,) = struct.unpack_from("<Q", record, 32)
-    if count > _MAX_MEMBERS:
-        raise ExportError(f"the zip holds more than {_MAX_MEMBERS:,} files; upload only its conversations.json")
+                count, size = struct.unpack_from("<QQ", record, 32)
+    if size > _MAX_DIRECTORY_BYTES:
+        raise _crowded()
+    return int(count)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
@@ -66,6 +66,10 @@ def derived_id(created: object, messages: Iterable[Message]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An entry of the export that is no usable conversation."""
+    """An entry of the export that is no usable conversation, or a part of it that cannot be read.
+
+    `unread`: there may be something of the person's history in it, so nobody knows what the export lacks.
+    """
 
     reason: str
+    unread: bool = field(default=True, compare=False)

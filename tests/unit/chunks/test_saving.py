@@ -10,7 +10,7 @@ from flows import spool
 from flows.chunks import saving, writing
 from flows.chunks.saving import Saved
 from flows.errors import NotOwner
-from flows.records import ChunkOutcome, SpooledChunk
+from flows.records import ChunkOutcome, LeftOut, RunFile, SpooledChunk
 from tests.unit.fake_supabase import RUN, USER
 
 CHATGPT, CLAUDE = "chatgpt:0123456789abcdef", "claude:0123456789abcdef"
@@ -78,6 +78,16 @@ def test_more_than_a_fifth_of_a_source_is_not_removed_unasked(supabase, save, st
     assert save(records(range(80))) == Saved(written=0, unchanged=80, pruned=20)
     assert save(records(range(40)), replace=True) == Saved(written=0, unchanged=40, pruned=40)
     assert numbers_of(stored(), CHATGPT) == set(range(40))
+
+
+def test_nothing_is_removed_while_some_of_the_export_could_not_be_read(supabase, save, stored, tmp_path):
+    save(records(range(20)))
+    spool.write(tmp_path / RunFile.LEFT_OUT, [LeftOut({"malformed JSON": 1}, unread=1)])
+    assert save(records(range(19))).kept == {CHATGPT: 1}
+    assert numbers_of(stored(), CHATGPT) == set(range(20))
+    assert save(records(range(19)), replace=True).pruned == 1
+    spool.write(tmp_path / RunFile.LEFT_OUT, [LeftOut({"repeated": 1})])
+    assert save(records(range(18))).pruned == 1
 
 
 def test_a_conversation_that_goes_on_replaces_its_chunks_also_when_others_are_kept(supabase, save):

@@ -7,7 +7,7 @@ import pytest
 from flows import spool
 from flows.chunks import writing
 from flows.errors import ExportError
-from flows.records import ChunkRecord
+from flows.records import ChunkRecord, LeftOut
 from tests import sample
 
 
@@ -36,6 +36,14 @@ def test_everything_that_was_found_is_counted(tmp_path):
     assert found.skipped == {"repeated": 1, "not an object": 1, "no messages": 1, "unknown format": 1}
     assert found.messages == sum(
         max(row.last_message for row in rows if row.conversation_id == talk["id"]) + 1 for talk in talks
+    )
+
+
+def test_what_was_left_out_lies_beside_the_chunks(tmp_path):
+    talks = list(sample.generate(2))
+    chunk(tmp_path, [*talks, talks[0], {"mapping": []}, {"what": "ever"}])
+    assert writing.left_out(tmp_path / "chunks") == LeftOut(
+        {"repeated": 1, "mapping is no object": 1, "unknown format": 1}, unread=2
     )
 
 
