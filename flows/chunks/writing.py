@@ -1,7 +1,7 @@
 """Step 2: from the export on disk to chunks on disk, one conversation in memory at a time."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,8 @@ from flows.exports.conversations import Skipped
 from flows.records import LeftOut, RunFile, SpooledChunk
 from flows.settings import PassSettings
 
+_MOST_KINDS = 30
+
 
 @dataclass
 class Chunked:
@@ -25,6 +27,7 @@ class Chunked:
     skipped: Counter[str] = field(default_factory=Counter)  # reason → entries of the export
     unread: int = 0  # of them, those that may hold conversations
     unopened: Counter[str] = field(default_factory=Counter)  # kind → files of a zip
+    lost: Counter[str] = field(default_factory=Counter)  # kind → what could not be understood of messages
 
     def figures(self) -> dict[str, int]:
         return {
@@ -33,12 +36,19 @@ class Chunked:
             "chunks": self.chunks,
             **_counted("skipped", self.skipped),
             **(_counted("unopened", self.unopened) if self.unopened else {}),
+            **(_counted("lost", self.lost) if self.lost else {}),
         }
 
     def left_out(self) -> LeftOut:
-        return LeftOut(
-            {**self.skipped, **{f"not opened: {kind}": count for kind, count in self.unopened.items()}}, self.unread
-        )
+        unopened = {f"not opened: {kind}": count for kind, count in self.unopened.items()}
+        lost = {f"in a message: {kind}": count for kind, count in self.lost.items()}
+        return LeftOut({**self.skipped, **unopened, **lost}, self.unread)
+
+    def lose(self, lost: Mapping[str, int]) -> None:
+        """Counts what could not be understood of a conversation's messages; no more kinds than one can look at."""
+        for kind, count in lost.items():
+            known = kind in self.lost or len(self.lost) < _MOST_KINDS
+            self.lost[kind if known else "further types"] += count
 
 
 def _counted(name: str, counts: Counter[str]) -> dict[str, int]:
@@ -94,6 +104,8 @@ def _records(export: Path, limits: Limits, found: Chunked) -> Iterator[SpooledCh
             found.messages += messages
         else:
             found.skipped["no messages"] += 1
+            found.unread += bool(conversation.lost)
+        found.lose(conversation.lost)
 
 
 def record(chunk: cutting.Chunk, source: str) -> SpooledChunk:

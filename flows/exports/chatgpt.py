@@ -13,6 +13,7 @@ into memory:
 |---|---|
 | user, assistant: text, code to the person | `parts` joined, or `text`; of any `status`: half an answer was seen too |
 | user, assistant: multimodal_text | the strings, and the `text` of audio transcriptions; images and audio left out |
+| user, assistant: any other content_type | as text; the type, and those of parts that nobody knows, are counted |
 | any: user_editable_context | the custom instructions, without what ChatGPT wraps them in |
 | model_editable_context | no: ChatGPT's own notes about the person |
 | thoughts, reasoning_recap | no: not the conversation |
@@ -20,6 +21,7 @@ into memory:
 | canvas documents (recipient `canmore.…`) and other calls of tools (recipient not "all") | no: the assistant's drafts |
 | hidden (`is_visually_hidden_from_conversation`, weight 0) | no |
 | system, tool | no |
+| citations and entities within a text | the names of entities only (`markers`) |
 
 The account is `id` in `user.json` beside the conversations (`archive`); a bare `conversations.json` does not tell it.
 
@@ -32,8 +34,18 @@ from typing import Any
 import msgspec
 
 from flows.exports import timestamps
-from flows.exports.conversations import Conversation, Decoded, Message, Skipped, Speaker, derived_id
+from flows.exports.conversations import (
+    Conversation,
+    Decoded,
+    Message,
+    Partial,
+    Skipped,
+    Speaker,
+    derived_id,
+    type_name,
+)
 from flows.exports.decoding import decoded
+from flows.exports.markers import without_citations
 
 _SPEAKERS = {"user": Speaker.USER, "assistant": Speaker.ASSISTANT}
 _LEFT_OUT = {
@@ -45,6 +57,18 @@ _LEFT_OUT = {
     "tether_browsing_display",
     "system_error",
 }
+_TAKEN = {"text", "code", "multimodal_text", "user_editable_context"}
+#: Parts of multimodal_text, beside strings, that are known: their `text` is taken, if they have one.
+_PARTS = {
+    "text",
+    "audio_transcription",
+    "audio_asset_pointer",
+    "image_asset_pointer",
+    "video_container_asset_pointer",
+    "real_time_user_audio_video_asset_pointer",
+}
+_ROLES = {"user", "assistant", "system", "tool"}
+_NOTHING = b"null"
 _MAX_NODES = 300_000  # of one conversation: what an index of its nodes may take
 _WRAPPED_INSTRUCTIONS = re.compile(r"The user provided the .*?:\n```(?P<text>.*)```", re.DOTALL)
 
@@ -168,13 +192,13 @@ def _newest_leaf(mapping: dict[str, msgspec.Raw]) -> str | None:
     return newest
 
 
-def _taken(raw: msgspec.Raw) -> Message | None:
+def _taken(raw: msgspec.Raw) -> Message | Partial | None:
     message: _BareMessage | None = decoded(_message, raw)
     metadata = message.metadata if isinstance(message, _Message) else _NO_METADATA
     if message is None:  # maybe only for odd metadata
         message = decoded(_bare_message, raw)
     if message is None:
-        return None
+        return None if bytes(raw) == _NOTHING else Partial(("malformed message",))
     content, role = message.content, message.author.role
     speaker = _SPEAKERS.get(role) if isinstance(role, str) else None
     kind = content.content_type
@@ -188,10 +212,25 @@ def _taken(raw: msgspec.Raw) -> Message | None:
         or metadata.is_visually_hidden_from_conversation
         or (isinstance(kind, str) and kind in _LEFT_OUT)
     ):
-        return None
+        return None if type_name(role) in _ROLES else Partial((f"role {type_name(role)}",))
     else:
-        text = _text(content)
-    return Message(speaker, text, timestamps.parse(message.create_time)) if text.strip() else None
+        text = without_citations(_text(content))
+    taken = Message(speaker, text, timestamps.parse(message.create_time)) if text.strip() else None
+    lost = _lost(content, taken is None and speaker is Speaker.USER)
+    return Partial(lost, taken) if lost else taken
+
+
+def _lost(content: _Content, without_text: bool) -> tuple[str, ...]:
+    """What kinds of content there are that nobody knows how to read."""
+    lost = ["user message without text"] if without_text else []
+    kind = content.content_type
+    if kind is not None and type_name(kind) not in _TAKEN:
+        lost.append(f"content type {type_name(kind)}")
+    for part in content.parts if isinstance(content.parts, list) else ():
+        named = type_name(part.get("content_type")) if isinstance(part, dict) else "other"
+        if not isinstance(part, str) and named not in _PARTS:
+            lost.append(f"part type {named}")
+    return tuple(lost)
 
 
 def _instructions(content: _Content, said: Any) -> str:

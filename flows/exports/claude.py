@@ -7,8 +7,9 @@ created_at, attachments: [{file_name, extracted_content}], files, parent_message
 
 | | taken |
 |---|---|
-| `content` blocks of type text | joined; without any, the older `text` |
-| blocks of type thinking, tool_use, tool_result and others | no: not the conversation |
+| `content` blocks of type text | joined; without any, the older `text`; also `content` that is a string |
+| "This block is not supported …" | no: what stands for a block of another type |
+| blocks of type thinking, tool_use, tool_result and others | no: not the conversation; unknown types are counted |
 | attachments of the person | their `extracted_content`, under the file's name: what they gave the assistant to read |
 | files (images and other uploads) | no: the export holds only their names |
 | edited prompts and retried answers | no: when all messages name their parent, the branch of the newest one counts |
@@ -22,10 +23,34 @@ from typing import Any
 import msgspec
 
 from flows.exports import timestamps
-from flows.exports.conversations import Conversation, Decoded, Message, Skipped, Speaker, derived_id
+from flows.exports.conversations import (
+    Conversation,
+    Decoded,
+    Message,
+    Partial,
+    Skipped,
+    Speaker,
+    derived_id,
+    type_name,
+)
 from flows.exports.decoding import decoded
+from flows.exports.markers import without_placeholders
 
 _SPEAKERS = {"human": Speaker.USER, "user": Speaker.USER, "assistant": Speaker.ASSISTANT}
+
+#: Types of blocks that are known; of them only `text` is the conversation.
+_BLOCKS = {
+    "text",
+    "thinking",
+    "redacted_thinking",
+    "tool_use",
+    "tool_result",
+    "server_tool_use",
+    "web_search_tool_result",
+    "token_budget",
+    "flag",
+    "image",
+}
 
 
 class _Conversation(msgspec.Struct, gc=False):
@@ -102,25 +127,43 @@ def _is_link(link: _Link) -> bool:
     return isinstance(link.uuid, str) and isinstance(link.parent_message_uuid, str)
 
 
-def _taken(raw: msgspec.Raw) -> Message | None:
+def _taken(raw: msgspec.Raw) -> Message | Partial | None:
     message = decoded(_message, raw)
     if message is None:
-        return None
+        return Partial(("malformed message",))
     speaker = _SPEAKERS.get(message.sender) if isinstance(message.sender, str) else None
     if speaker is None:
-        return None
-    texts = [_text(message), *(_attached(message.attachments) if speaker is Speaker.USER else ())]
+        return Partial((f"sender {type_name(message.sender)}",))
+    blocks = _blocks(message)
+    texts = [_text(blocks, message), *(_attached(message.attachments) if speaker is Speaker.USER else ())]
     text = "\n\n".join(part for part in texts if part.strip())
-    return Message(speaker, text, timestamps.parse(message.created_at)) if text else None
+    taken = Message(speaker, text, timestamps.parse(message.created_at)) if text else None
+    lost = [f"block type {kind}" for block in blocks if (kind := type_name(_type(block))) not in _BLOCKS]
+    if taken is None and speaker is Speaker.USER:
+        lost.append("user message without text")
+    return Partial(tuple(lost), taken) if lost else taken
 
 
-def _text(message: _Message) -> str:
-    blocks = message.content if isinstance(message.content, list) else []
-    texts = [block.get("text") for block in blocks if isinstance(block, dict) and block.get("type") == "text"]
+def _blocks(message: _Message) -> list[Any]:
+    """The blocks of a message, also of one that holds them as a string of JSON."""
+    content = message.content
+    if isinstance(content, str) and content.startswith("[{"):
+        try:
+            content = msgspec.json.decode(content)
+        except (msgspec.DecodeError, RecursionError):
+            return []
+    return content if isinstance(content, list) else []
+
+
+def _type(block: Any) -> Any:
+    return block.get("type") if isinstance(block, dict) else None
+
+
+def _text(blocks: list[Any], message: _Message) -> str:
+    texts = [block.get("text") for block in blocks if _type(block) == "text"]
     said = [text for text in texts if isinstance(text, str) and text.strip()]
-    if not said and isinstance(message.text, str):
-        return message.text
-    return "\n".join(said)
+    whole = (text for text in (message.text, message.content) if isinstance(text, str) and text.strip())
+    return without_placeholders("\n".join(said) if said else next(whole, ""))
 
 
 def _attached(attachments: Any) -> list[str]:

@@ -1,11 +1,13 @@
 """What the rest of the pipeline knows of an export: conversations of messages, whatever format they came in."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 Source = TypeVar("Source")
 
@@ -26,15 +28,39 @@ class Message:
     at: datetime | None  # UTC
 
 
+class Partial(NamedTuple):
+    """A message of which something could not be understood: what kinds of things (`type_name`), and what is left."""
+
+    lost: tuple[str, ...]
+    message: Message | None = None
+
+
+_TYPE_NAME = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
+
+
+def type_name(value: Any) -> str:
+    """What an export calls a type, as far as that is a name and cannot be a text."""
+    return value if isinstance(value, str) and _TYPE_NAME.fullmatch(value) else "other"
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded(Generic[Source]):
     """Messages that are made when they are gone through, so that those of a huge conversation are never all there."""
 
     sources: Sequence[Source]
-    decode: Callable[[Source], Message | None]  # None: no message for the memory
+    decode: Callable[[Source], Message | Partial | None]  # None: no message for the memory
+    #: Kind → how often something of it could not be understood, once the messages have been gone through.
+    lost: Counter[str] = field(default_factory=Counter, compare=False)
 
     def __iter__(self) -> Iterator[Message]:
-        return (message for source in self.sources if (message := self.decode(source)) is not None)
+        self.lost.clear()
+        for source in self.sources:
+            found = self.decode(source)
+            if isinstance(found, Partial):
+                self.lost.update(found.lost)
+                found = found.message
+            if found is not None:
+                yield found
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +72,11 @@ class Conversation:
     messages: Iterable[Message]  # maybe none; oldest first, only the active branch; can be gone through repeatedly
     provider: str = "app"  # chatgpt, claude; app: the list that the web app stores, which does not tell
     account: str | None = None  # the id of the account with the provider; None: the export does not tell
+
+    @property
+    def lost(self) -> Mapping[str, int]:
+        """What of the messages could not be understood, by kind, once they have been gone through."""
+        return getattr(self.messages, "lost", {})
 
     @property
     def source(self) -> str:

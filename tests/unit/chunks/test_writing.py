@@ -64,3 +64,53 @@ def test_limits_are_settings(tmp_path, monkeypatch):
     found, rows = chunk(tmp_path, talks)
     assert found.skipped == {"larger than the limit": 1}
     assert [row.conversation_id for row in rows] == ["1"]
+
+
+def said(kind, **content):
+    return {"author": {"role": "user"}, "content": {"content_type": kind, **content}}
+
+
+def test_what_of_messages_cannot_be_understood_is_counted_by_type(tmp_path):
+    messages = [
+        said("text", parts=["I like tea."]),
+        said("hologram", parts=["I like cats."]),
+        said("multimodal_text", parts=[{"content_type": "image_asset_pointer"}, {"content_type": "smell"}, "My cat."]),
+        said("multimodal_text", parts=[{"content_type": "image_asset_pointer"}]),
+        {"author": {"role": "oracle"}, "content": {"content_type": "text", "parts": ["x"]}},
+        {"author": 7},
+        said("My cat is ill", parts=["x"]),
+    ]
+    mapping = {f"{n}": {"parent": f"{n - 1}", "message": message} for n, message in enumerate([None, *messages])}
+    found, (row,) = chunk(tmp_path, [{"id": "c", "mapping": mapping, "current_node": f"{len(messages)}"}])
+    assert found.lost == {
+        "content type hologram": 1,
+        "part type smell": 1,
+        "user message without text": 1,
+        "role oracle": 1,
+        "malformed message": 1,
+        "content type other": 1,
+    }
+    assert "I like cats." in row.content
+    assert "My cat." in row.content
+    assert writing.left_out(tmp_path / "chunks").counts["in a message: content type hologram"] == 1
+    assert found.figures()["lost_user_message_without_text"] == 1
+
+
+def test_a_conversation_of_which_nothing_could_be_understood_is_unread_and_an_empty_one_is_not(tmp_path):
+    talks = [
+        {"uuid": f"{n}", "chat_messages": messages}
+        for n, messages in enumerate(
+            ([{"sender": "human", "content": [{"type": "dream"}]}], [], [{"sender": "assistant"}])
+        )
+    ]
+    found, _ = chunk(tmp_path, [*talks, *sample.generate(1)])
+    assert found.lost == {"block type dream": 1, "user message without text": 1}
+    assert found.skipped == {"no messages": 3}
+    assert found.unread == 1
+
+
+def test_types_that_a_file_makes_up_are_counted_together(tmp_path):
+    messages = [{"sender": "human", "text": "hi", "content": [{"type": f"type{n}"}]} for n in range(100)]
+    found, _ = chunk(tmp_path, [{"uuid": "c", "chat_messages": messages}])
+    assert found.lost.total() == 100
+    assert len(found.lost) <= 31

@@ -98,3 +98,16 @@ def test_text_that_is_not_utf8_is_mended(tmp_path):
 
 def test_what_has_no_list_of_messages_is_skipped(tmp_path):
     assert read(tmp_path, [claude(chat_messages={"a": 1})]) == [Skipped("messages is no list")]
+
+
+@pytest.mark.parametrize("content", ['[{"type": "text", "text": "I like tea."}]', "I like tea."])
+def test_content_that_is_a_string_is_read(tmp_path, content):
+    (conversation,) = read(tmp_path, [claude(said("1", "", content=content))])
+    assert lines(conversation) == [(Speaker.USER, "I like tea.")]
+
+
+def test_a_placeholder_of_what_cannot_be_shown_is_not_the_assistants_word(tmp_path):
+    text = "```\nThis block is not supported on your current device yet.\n```"
+    drawn = said("2", text, sender="assistant", content=[{"type": "tool_use", "input": {}}])
+    (conversation,) = read(tmp_path, [claude(said("1", "Draw."), drawn)])
+    assert lines(conversation) == [(Speaker.USER, "Draw.")]
