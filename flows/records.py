@@ -86,6 +86,7 @@ class LeftOut(Struct):
     counts: dict[str, int] = {}
     #: Of them, those that nobody knows what they hold: the export may have more conversations than were read.
     unread: int = 0
+    unwanted: list[str] = []  # conversations that the person does not want remembered
 
 
 class StoredChunk(Struct):
@@ -116,6 +117,7 @@ class StoredFact(Struct, omit_defaults=True):
     quote: str | None = None  # the person's words that say it
     message: int | None = None  # that holds the quote: its number within the conversation, from 0
     said: str | None = None  # when that message was written, ISO 8601; None: nobody knows
+    noted: bool = False  # that message is a note of the assistant's about the person, and the quote its words
 
 
 class ChunkOutcome(Struct, omit_defaults=True):

@@ -192,6 +192,8 @@ class PassSettings(Environment):
     export_max_uncompressed_gb: int = Field(default=20, ge=1)
     #: So is one that holds so many times its size, beyond 100 MB.
     export_max_compression_ratio: int = Field(default=200, ge=2)
+    #: Whether conversations that are marked as not to be remembered, and temporary chats, are read, too.
+    export_read_unremembered: bool = False
     #: `direct`: one call after the other for each slot; `batch`: Message Batches, at half the price, within 24 hours.
     extraction_mode: Literal["direct", "batch"] = "direct"
     #: Who is asked: `anthropic` (also a proxy or a local server that speaks its Messages API), `vertex`, `bedrock`.

@@ -102,7 +102,7 @@ def cut(conversation: Conversation) -> Iterator[Chunk]:
     title = _short_title(_storable(conversation.title))
     cut_in_title = _cut_in_title(_storable(conversation.title))
     secrets = _SecretsOfMessages()
-    identity = _short_identity(_storable(conversation.id))
+    identity = short_identity(_storable(conversation.id))
     fallback = conversation.updated_at or conversation.created_at
     occurrences: dict[bytes, int] = {}
     for position, units in enumerate(_packed(conversation)):
@@ -269,7 +269,8 @@ def _short_title(title: str) -> str:
     return title if len(title) <= TITLE_CHARACTERS else f"{title[: TITLE_CHARACTERS - 1]}…"
 
 
-def _short_identity(identity: str) -> str:
+def short_identity(identity: str) -> str:
+    """The id as rows have it."""
     return identity if len(identity) <= _ID_CHARACTERS else hashlib.sha256(identity.encode()).hexdigest()
 
 

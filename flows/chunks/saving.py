@@ -48,7 +48,7 @@ async def save(table: ChunkTable, user_id: UUID, run_id: str, chunks_file: Path,
     """
     left_out = writing.left_out(chunks_file)
     held = _held(chunks_file)
-    held.whole = not left_out.unread
+    held.whole, held.unwanted = not left_out.unread, set(left_out.unwanted)
     plan = sources.plan(held, await _stored(table, user_id, held), replace)
     # Before the rows that show whose these are: a run that is killed in between is followed by one that sees the same.
     for source, adopted in plan.adopted.items():

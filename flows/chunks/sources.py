@@ -27,6 +27,7 @@ class Held:
 
     keys: set[bytes] = field(default_factory=set)
     conversations: dict[str, str] = field(default_factory=dict)  # conversation → source
+    unwanted: set[str] = field(default_factory=set)  # conversations that the person does not want remembered
     whole: bool = True  # False: something of it could not be read, so it may hold more
 
 
@@ -62,7 +63,7 @@ def plan(held: Held, stored: Stored, replace: bool) -> Plan:
 def _settle(made: Plan, source: str, parts: dict[str | None, Conversations], held: Held, replace: bool) -> None:
     """What becomes of the conversations of a source that the export lacks, or seems to."""
     names = {name for part in parts.values() for name in part}
-    missing = {name for name in names if name not in held.conversations}
+    missing = {name for name in names if name not in held.conversations and name not in held.unwanted}
     keys = {other: [key for name in part if name in missing for key in part[name]] for other, part in parts.items()}
     made.adopted[source] = [key for other, found in keys.items() if other != source for key in found]
     if missing and not replace and (len(missing) > len(names) * _MOST_REMOVED or not held.whole):
@@ -74,8 +75,8 @@ def _settle(made: Plan, source: str, parts: dict[str | None, Conversations], hel
 
 def _superseded(held: Held, stored: Stored) -> list[bytes]:
     """Of conversations that the export has: the chunks that are others now, whatever source they came from."""
-    parts = stored.values()
-    return [key for part in parts for name, keys in part.items() if name in held.conversations for key in keys]
+    named = held.conversations.keys() | held.unwanted
+    return [key for part in stored.values() for name, keys in part.items() if name in named for key in keys]
 
 
 def _shared(held: Held, stored: Stored) -> dict[str, dict[str | None, int]]:

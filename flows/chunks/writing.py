@@ -11,7 +11,8 @@ from flows.chunks import cutting
 from flows.errors import ExportError
 from flows.exports import Limits, timestamps
 from flows.exports.conversations import Skipped
-from flows.records import LeftOut, RunFile, SpooledChunk
+from flows.exports.once import OLDER
+from flows.records import ChunkRecord, LeftOut, RunFile, SpooledChunk
 from flows.settings import PassSettings
 
 _MOST_KINDS = 30
@@ -27,6 +28,10 @@ class Chunked:
     skipped: Counter[str] = field(default_factory=Counter)  # reason → entries of the export
     unread: int = 0  # of them, those that may hold conversations
     unopened: Counter[str] = field(default_factory=Counter)  # kind → files of a zip
+    others: Counter[str] = field(default_factory=Counter)  # kind → what stands beside conversations
+    repeated: int = 0  # messages that several conversations share, beside the first time
+    replaced: set[str] = field(default_factory=set)  # conversations of which a newer version came later
+    unwanted: set[str] = field(default_factory=set)  # conversations that the person does not want remembered
     lost: Counter[str] = field(default_factory=Counter)  # kind → what could not be understood of messages
 
     def figures(self) -> dict[str, int]:
@@ -34,6 +39,8 @@ class Chunked:
             "conversations": self.conversations,
             "messages": self.messages,
             "chunks": self.chunks,
+            **{kind: count for kind, count in self.others.items()},
+            **({"repeated_messages": self.repeated} if self.repeated else {}),
             **_counted("skipped", self.skipped),
             **(_counted("unopened", self.unopened) if self.unopened else {}),
             **(_counted("lost", self.lost) if self.lost else {}),
@@ -42,7 +49,8 @@ class Chunked:
     def left_out(self) -> LeftOut:
         unopened = {f"not opened: {kind}": count for kind, count in self.unopened.items()}
         lost = {f"in a message: {kind}": count for kind, count in self.lost.items()}
-        return LeftOut({**self.skipped, **unopened, **lost}, self.unread)
+        repeated = {"repeated message": self.repeated} if self.repeated else {}
+        return LeftOut({**self.skipped, **repeated, **unopened, **lost}, self.unread, sorted(self.unwanted))
 
     def lose(self, lost: Mapping[str, int]) -> None:
         """Counts what could not be understood of a conversation's messages; no more kinds than one can look at."""
@@ -62,6 +70,7 @@ def limits() -> Limits:
         conversation_bytes=settings.export_max_conversation_mb * 1_000_000,
         uncompressed_bytes=settings.export_max_uncompressed_gb * 1_000_000_000,
         ratio=settings.export_max_compression_ratio,
+        unwanted=settings.export_read_unremembered,
     )
 
 
@@ -72,6 +81,8 @@ def chunk_export(export: Path, to: Path, limits: Limits) -> Chunked:
     """
     found = Chunked()
     found.chunks = spool.write(to, _records(export, limits, found))
+    if found.replaced:
+        found.chunks = spool.write(to, _newest(to, found))
     if not found.chunks:
         reasons = ", ".join(f"{reason}: {count}" for reason, count in found.skipped.most_common(5))
         raise ExportError(
@@ -94,18 +105,51 @@ def _records(export: Path, limits: Limits, found: Chunked) -> Iterator[SpooledCh
         if isinstance(conversation, Skipped):
             found.skipped[conversation.reason] += 1
             found.unread += conversation.unread
+            if conversation.unwanted_id is not None:
+                found.unwanted.add(name := cutting.short_identity(conversation.unwanted_id))
+                found.replaced |= {name} if conversation.newer else set()
             continue
+        if conversation.newer:
+            found.replaced.add(name := cutting.short_identity(conversation.id))
+            found.unwanted.discard(name)
         messages = 0
         for chunk in cutting.cut(conversation):
             messages = chunk.spans[-1].message + 1
             yield record(chunk, conversation.source)
-        if messages:
+        found.repeated += conversation.repeated
+        if messages and conversation.kind != "conversation":
+            found.others[conversation.kind] += 1
+        elif messages:
             found.conversations += 1
             found.messages += messages
+        elif conversation.repeated:
+            found.skipped["nothing but repeated messages"] += 1
         else:
             found.skipped["no messages"] += 1
             found.unread += bool(conversation.lost)
         found.lose(conversation.lost)
+
+
+def _newest(chunks_file: Path, found: Chunked) -> Iterator[SpooledChunk]:
+    """The chunks without those of versions that were followed by a newer one."""
+    older: Counter[str] = Counter({name: -1 for name in found.replaced - found.unwanted})
+    for chunk in spool.read(chunks_file, ChunkRecord):
+        if chunk.conversation_id in found.replaced:
+            older[chunk.conversation_id] += chunk.position == 0
+    counted = dict.fromkeys(found.replaced, 0)  # conversation → its messages in chunks that are gone
+    for whole in spool.read(chunks_file, SpooledChunk):
+        name = whole.conversation_id
+        if name in found.replaced and whole.position == 0:
+            older[name] -= 1
+            counted[name] = 0
+        if name not in found.replaced or older[name] < 0:
+            yield whole
+            continue
+        if whole.position == 0:
+            found.conversations -= 1
+            found.skipped[OLDER.reason] += 1
+        found.messages -= whole.last_message + 1 - counted[name]
+        counted[name] = whole.last_message + 1
 
 
 def record(chunk: cutting.Chunk, source: str) -> SpooledChunk:

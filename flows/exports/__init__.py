@@ -22,14 +22,18 @@ import msgspec
 
 from flows.errors import ExportError
 from flows.exports import archive, chatgpt, claude, elements, simple
+from flows.exports.about import About
 from flows.exports.archive import Limits as Limits
 from flows.exports.archive import Unreadable
 from flows.exports.conversations import Conversation, Skipped
 from flows.exports.decoding import repaired
+from flows.exports.once import Threads, Versions
 
 FORMATS: tuple[Callable[[bytes], Conversation | Skipped | None], ...] = (
     chatgpt.conversation,
     claude.conversation,
+    claude.project,
+    claude.notes,
     simple.conversation,
 )
 
@@ -53,23 +57,46 @@ def read(
     if path.stat().st_size == 0:
         raise ExportError("the export is empty (0 bytes); upload it again, then trigger again")
     found = skipped = 0
-    seen: set[int] = set()
+    reading = _Reading(limits)
     failed: ExportError | None = None
     for element, account in _elements(path, limits, Counter() if unopened is None else unopened):
         if isinstance(element, Unreadable):
             failed = failed or element.error
             yield Skipped(f"{element.kind} part of the zip")
             continue
-        item = element if isinstance(element, Skipped) else _of(_new(element, seen), account)
+        item = element if isinstance(element, Skipped) else reading.item(element, account)
         if isinstance(item, Skipped):
             skipped += 1
         else:
             found += 1
-        yield item
+        if item is not None:
+            yield item
         if skipped > _MAX_SKIPPED:
             raise ExportError("the export is mostly no conversations; upload it as ChatGPT or Claude sent it")
     if failed and not found:
         raise failed
+    yield from reading.about.conversations()
+
+
+class _Reading:
+    """What is known of an export while it is read."""
+
+    def __init__(self, limits: Limits):
+        self._limits = limits
+        self._elements: set[int] = set()
+        self._versions, self._threads, self.about = Versions(), Threads(), About()
+
+    def item(self, element: bytes, account: str | None) -> Conversation | Skipped | None:
+        """The element's conversation; None when all that it holds comes later, with `about`."""
+        item = _of(_new(element, self._elements), account)
+        if isinstance(item, Conversation) and item.kind != "notes":
+            item = self._versions.checked(item, len(element))
+        if isinstance(item, Skipped):
+            return item
+        if item.unwanted and not self._limits.unwanted:
+            return Skipped(item.unwanted, unread=False, unwanted_id=item.id, newer=item.newer)
+        self.about.add(item)
+        return None if item.kind == "notes" else self._threads.unread(item)
 
 
 def _elements(

@@ -99,6 +99,8 @@ class Limits:
     uncompressed_bytes: int = 20_000_000_000
     #: Uncompressed to compressed, of a file in a zip beyond its first 100 MB.
     ratio: int = 200
+    #: Whether conversations are read that the person does not want remembered.
+    unwanted: bool = False
 
 
 class _Budget:

@@ -14,13 +14,13 @@ into memory:
 | user, assistant: text, code to the person | `parts` joined, or `text`; of any `status`: half an answer was seen too |
 | user, assistant: multimodal_text | the strings, and the `text` of audio transcriptions; images and audio left out |
 | user, assistant: any other content_type | as text; the type, and those of parts that nobody knows, are counted |
-| any: user_editable_context | the custom instructions, without what ChatGPT wraps them in |
-| model_editable_context | no: ChatGPT's own notes about the person |
+| user_editable_context, `is_user_system_message` | the custom instructions in the person's words (`about`) |
+| model_editable_context, recipient `bio` | ChatGPT's notes about the person: newest list, later ones (`about`) |
 | thoughts, reasoning_recap | no: not the conversation |
 | execution_output, tether_quote, tether_browsing_display, system_error | no: a tool's words, not the person's |
 | canvas documents (recipient `canmore.…`) and other calls of tools (recipient not "all") | no: the assistant's drafts |
 | hidden (`is_visually_hidden_from_conversation`, weight 0) | no |
-| system, tool | no |
+| other messages of system and tool | no |
 | citations and entities within a text | the names of entities only (`markers`) |
 
 The account is `id` in `user.json` beside the conversations (`archive`); a bare `conversations.json` does not tell it.
@@ -29,6 +29,8 @@ Not verified against exports of our own: how canvas documents that the person ed
 """
 
 import re
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -37,6 +39,7 @@ from flows.exports import timestamps
 from flows.exports.conversations import (
     Conversation,
     Decoded,
+    Kept,
     Message,
     Partial,
     Skipped,
@@ -49,6 +52,7 @@ from flows.exports.markers import without_citations
 
 _SPEAKERS = {"user": Speaker.USER, "assistant": Speaker.ASSISTANT}
 _LEFT_OUT = {
+    "user_editable_context",
     "model_editable_context",
     "thoughts",
     "reasoning_recap",
@@ -57,7 +61,7 @@ _LEFT_OUT = {
     "tether_browsing_display",
     "system_error",
 }
-_TAKEN = {"text", "code", "multimodal_text", "user_editable_context"}
+_TAKEN = {"text", "code", "multimodal_text"}
 #: Parts of multimodal_text, beside strings, that are known: their `text` is taken, if they have one.
 _PARTS = {
     "text",
@@ -69,6 +73,8 @@ _PARTS = {
 }
 _ROLES = {"user", "assistant", "system", "tool"}
 _NOTHING = b"null"
+_ABOUT = (b"_editable_context", b'"bio"', b"is_user_system_message")
+_NOTE = re.compile(r"^\s*\d+\. *\[(\d{4}-\d\d-\d\d)\]\.? *", re.MULTILINE)
 _MAX_NODES = 300_000  # of one conversation: what an index of its nodes may take
 _WRAPPED_INSTRUCTIONS = re.compile(r"The user provided the .*?:\n```(?P<text>.*)```", re.DOTALL)
 
@@ -81,6 +87,8 @@ class _Conversation(msgspec.Struct, gc=False):
     update_time: Any = None
     conversation_id: Any = None
     id: Any = None
+    is_do_not_remember: Any = None
+    is_temporary_chat: Any = None
 
 
 class _Node(msgspec.Struct, gc=False):
@@ -107,11 +115,13 @@ class _Content(msgspec.Struct, gc=False):
     text: Any = None
     user_profile: Any = None
     user_instructions: Any = None
+    model_set_context: Any = None
 
 
 class _Metadata(msgspec.Struct, gc=False, frozen=True):
     is_visually_hidden_from_conversation: Any = None
     user_context_message_data: Any = None
+    is_user_system_message: Any = None
 
 
 _NO_METADATA = _Metadata()
@@ -149,16 +159,30 @@ def conversation(raw: bytes) -> Conversation | Skipped | None:
     entry = decoded(_conversation, raw)
     if entry is None or entry.mapping is None:
         return Skipped("mapping is no object") if entry is None else None
-    messages = Decoded(_active_path(entry.mapping, entry.current_node), _taken)
+    path = _active_path(entry.mapping, entry.current_node)
+    messages = Decoded(path, _taken)
     identity = entry.conversation_id or entry.id
+    created_at = timestamps.parse(entry.create_time)
     return Conversation(
         id=identity if isinstance(identity, str) else derived_id(entry.create_time, messages),
         title=entry.title if isinstance(entry.title, str) else "",
-        created_at=timestamps.parse(entry.create_time),
+        created_at=created_at,
         updated_at=timestamps.parse(entry.update_time),
         messages=messages,
         provider="chatgpt",
+        about=tuple(_about(path, created_at)) if _holds(raw, _ABOUT) else (),
+        unwanted=_unwanted(entry),
     )
+
+
+def _unwanted(entry: _Conversation) -> str | None:
+    if entry.is_temporary_chat is True:
+        return "temporary chat"
+    return "not to be remembered" if entry.is_do_not_remember is True else None
+
+
+def _holds(raw: bytes, marks: tuple[bytes, ...]) -> bool:
+    return any(mark in raw for mark in marks)
 
 
 def _active_path(mapping: dict[str, msgspec.Raw], current: Any) -> list[msgspec.Raw]:
@@ -192,29 +216,60 @@ def _newest_leaf(mapping: dict[str, msgspec.Raw]) -> str | None:
     return newest
 
 
+def _about(path: list[msgspec.Raw], created_at: datetime | None) -> Iterator[Kept]:
+    """The custom instructions and saved memories on the branch."""
+    for raw in path:
+        if not _holds(bytes(raw), _ABOUT) or (message := _decoded(raw)) is None:
+            continue
+        content, at = message.content, timestamps.parse(message.create_time) or created_at
+        if content.content_type == "user_editable_context" or message.metadata.is_user_system_message:
+            # Marked hidden in the export, yet it is what the person wrote about themselves.
+            text = _instructions(content, message.metadata.user_context_message_data)
+            if text.strip():
+                yield Kept((Message(Speaker.INSTRUCTIONS, text, at),))
+        elif content.content_type == "model_editable_context":
+            yield Kept(tuple(_listed(content.model_set_context)), at, whole=True)
+        elif message.recipient == "bio" and message.author.role == "assistant" and (text := _text(content)).strip():
+            yield Kept((Message(Speaker.NOTES, text, at),))
+
+
+def _listed(text: Any) -> Iterator[Message]:
+    """The notes of a list "1. [2025-05-01]. User keeps bees."; one note where it has another form."""
+    if not isinstance(text, str) or not text.strip():
+        return
+    starts = [*_NOTE.finditer(text)]
+    if not starts or text[: starts[0].start()].strip():
+        yield Message(Speaker.NOTES, text.strip(), None)
+        return
+    ends = [*(match.start() for match in starts[1:]), len(text)]
+    for match, end in zip(starts, ends, strict=True):
+        if note := text[match.end() : end].strip():
+            yield Message(Speaker.NOTES, note, timestamps.parse(match[1]))
+
+
+def _decoded(raw: msgspec.Raw) -> _Message | None:
+    message = decoded(_message, raw)
+    if message is None and (bare := decoded(_bare_message, raw)) is not None:  # maybe only for odd metadata
+        message = _Message(bare.author, bare.content, bare.create_time, bare.weight, bare.recipient)
+    return message
+
+
 def _taken(raw: msgspec.Raw) -> Message | Partial | None:
-    message: _BareMessage | None = decoded(_message, raw)
-    metadata = message.metadata if isinstance(message, _Message) else _NO_METADATA
-    if message is None:  # maybe only for odd metadata
-        message = decoded(_bare_message, raw)
+    message = _decoded(raw)
     if message is None:
         return None if bytes(raw) == _NOTHING else Partial(("malformed message",))
     content, role = message.content, message.author.role
     speaker = _SPEAKERS.get(role) if isinstance(role, str) else None
     kind = content.content_type
-    if kind == "user_editable_context":
-        # Marked hidden in the export, yet it is what the person wrote about themselves.
-        speaker, text = Speaker.INSTRUCTIONS, _instructions(content, metadata.user_context_message_data)
-    elif (
+    if (
         speaker is None
         or message.weight == 0
         or message.recipient not in (None, "all")
-        or metadata.is_visually_hidden_from_conversation
+        or message.metadata.is_visually_hidden_from_conversation
         or (isinstance(kind, str) and kind in _LEFT_OUT)
     ):
         return None if type_name(role) in _ROLES else Partial((f"role {type_name(role)}",))
-    else:
-        text = without_citations(_text(content))
+    text = without_citations(_text(content))
     taken = Message(speaker, text, timestamps.parse(message.create_time)) if text.strip() else None
     lost = _lost(content, taken is None and speaker is Speaker.USER)
     return Partial(lost, taken) if lost else taken

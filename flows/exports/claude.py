@@ -14,10 +14,14 @@ created_at, attachments: [{file_name, extracted_content}], files, parent_message
 | files (images and other uploads) | no: the export holds only their names |
 | edited prompts and retried answers | no: when all messages name their parent, the branch of the newest one counts |
 
-`users.json` is the account, for conversations that do not name theirs (`archive`); `memories.json` and `projects.json`
-hold Claude's own notes and reference documents, not conversations, and are left out.
+`users.json` is the account, for conversations that do not name theirs (`archive`). `projects.json`, or a file for each
+in `projects/`, is `{uuid, name, description, prompt_template, docs: [{filename, content, created_at}],
+creator: {uuid}, is_starter_project, …}`: description and template are the person's instructions, documents are taken as
+attachments are. `memories.json` is `[{conversations_memory, project_memories: {project: text}, account_uuid}]`: what
+Claude has noted about the person (`about`); it has no times, so the list that is read last counts as the newest.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -26,6 +30,7 @@ from flows.exports import timestamps
 from flows.exports.conversations import (
     Conversation,
     Decoded,
+    Kept,
     Message,
     Partial,
     Skipped,
@@ -60,6 +65,25 @@ class _Conversation(msgspec.Struct, gc=False):
     created_at: Any = None
     updated_at: Any = None
     account: Any = None
+    is_temporary: Any = None
+
+
+class _Project(msgspec.Struct, gc=False):
+    uuid: Any = None
+    name: Any = None
+    description: Any = None
+    prompt_template: Any = None
+    created_at: Any = None
+    updated_at: Any = None
+    creator: Any = None
+    docs: Any = None
+    is_starter_project: Any = None
+
+
+class _Memories(msgspec.Struct, gc=False):
+    conversations_memory: Any = None
+    project_memories: Any = None
+    account_uuid: Any = None
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -77,6 +101,8 @@ class _Link(msgspec.Struct, gc=False):
 
 
 _conversation = msgspec.json.Decoder(_Conversation)
+_project = msgspec.json.Decoder(_Project)
+_memories = msgspec.json.Decoder(_Memories)
 _message = msgspec.json.Decoder(_Message)
 _link = msgspec.json.Decoder(_Link)
 
@@ -92,7 +118,6 @@ def conversation(raw: bytes) -> Conversation | Skipped | None:
     if entry is None or entry.chat_messages is None:
         return Skipped("messages is no list") if entry is None else None
     messages = Decoded(_active_branch(entry.chat_messages), _taken)
-    account = entry.account.get("uuid") if isinstance(entry.account, dict) else None
     return Conversation(
         id=entry.uuid if isinstance(entry.uuid, str) else derived_id(entry.created_at, messages),
         title=entry.name if isinstance(entry.name, str) else "",
@@ -100,8 +125,75 @@ def conversation(raw: bytes) -> Conversation | Skipped | None:
         updated_at=timestamps.parse(entry.updated_at),
         messages=messages,
         provider="claude",
-        account=account if isinstance(account, str) and account else None,
+        account=_uuid(entry.account),
+        unwanted="temporary chat" if entry.is_temporary is True else None,
     )
+
+
+def project(raw: bytes) -> Conversation | Skipped | None:
+    """A project: the person's instructions for it, and the documents that they gave it.
+
+    Raises msgspec.DecodeError when the entry is not valid JSON.
+    """
+    if b'"prompt_template"' not in raw or b'"docs"' not in raw:
+        return None
+    entry = decoded(_project, raw)
+    if entry is None or not isinstance(entry.uuid, str):
+        return None
+    if entry.is_starter_project is True:
+        return Skipped("Claude's own example project", unread=False)
+    return Conversation(
+        id=f"project/{entry.uuid}",
+        title=entry.name if isinstance(entry.name, str) else "",
+        created_at=timestamps.parse(entry.created_at),
+        updated_at=timestamps.parse(entry.updated_at),
+        messages=list(_of_project(entry)),
+        provider="claude",
+        account=_uuid(entry.creator),
+        kind="project",
+    )
+
+
+def _of_project(entry: _Project) -> Iterator[Message]:
+    at = timestamps.parse(entry.updated_at)
+    for text in (entry.description, entry.prompt_template):
+        if isinstance(text, str) and text.strip():
+            yield Message(Speaker.INSTRUCTIONS, text, at)
+    for document in entry.docs if isinstance(entry.docs, list) else ():
+        for text in _named(document, "filename", "content"):
+            yield Message(Speaker.USER, text, timestamps.parse(document.get("created_at")))
+
+
+def notes(raw: bytes) -> Conversation | None:
+    """What Claude remembers of the person, as it stands in `memories.json`.
+
+    Raises msgspec.DecodeError when the entry is not valid JSON.
+    """
+    if b'"conversations_memory"' not in raw and b'"project_memories"' not in raw:
+        return None
+    entry = decoded(_memories, raw)
+    if entry is None:
+        return None
+    of_projects = entry.project_memories if isinstance(entry.project_memories, dict) else {}
+    texts = [text for text in (entry.conversations_memory, *of_projects.values()) if isinstance(text, str)]
+    listed = tuple(Message(Speaker.NOTES, text.strip(), None) for text in texts if text.strip())
+    account = entry.account_uuid if isinstance(entry.account_uuid, str) and entry.account_uuid else None
+    return Conversation(
+        id="notes",
+        title="",
+        created_at=None,
+        updated_at=None,
+        messages=(),
+        provider="claude",
+        account=account,
+        kind="notes",
+        about=(Kept(listed, whole=True),),
+    )
+
+
+def _uuid(account: Any) -> str | None:
+    uuid = account.get("uuid") if isinstance(account, dict) else None
+    return uuid if isinstance(uuid, str) and uuid else None
 
 
 def _active_branch(messages: list[msgspec.Raw]) -> list[msgspec.Raw]:
@@ -169,8 +261,14 @@ def _text(blocks: list[Any], message: _Message) -> str:
 def _attached(attachments: Any) -> list[str]:
     found = []
     for attachment in attachments if isinstance(attachments, list) else []:
-        content = attachment.get("extracted_content") if isinstance(attachment, dict) else None
-        if isinstance(content, str) and content.strip():
-            name = attachment.get("file_name")
-            found.append(f"[{name if isinstance(name, str) and name else 'attachment'}]\n{content}")
+        found += _named(attachment, "file_name", "extracted_content")
     return found
+
+
+def _named(document: Any, name_key: str, text_key: str) -> list[str]:
+    """The document's text below its name; nothing when it has none."""
+    text = document.get(text_key) if isinstance(document, dict) else None
+    if not isinstance(text, str) or not text.strip():
+        return []
+    name = document.get(name_key)
+    return [f"[{name if isinstance(name, str) and name else 'attachment'}]\n{text}"]

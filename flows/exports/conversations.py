@@ -17,6 +17,8 @@ class Speaker(StrEnum):
     ASSISTANT = "Assistant"
     #: What the person told the assistant about themselves once for all conversations.
     INSTRUCTIONS = "Instructions"
+    #: What the assistant has noted about the person: its words, not theirs.
+    NOTES = "Notes"
     #: A title that is too long to stand over the conversation.
     TITLE = "Title"
 
@@ -63,6 +65,14 @@ class Decoded(Generic[Source]):
                 yield found
 
 
+class Kept(NamedTuple):
+    """Instructions, or notes about the person: the same stand in many conversations (`about`)."""
+
+    messages: tuple[Message, ...]
+    at: datetime | None = None  # UTC
+    whole: bool = False  # all notes that there were at the time
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
     id: str
@@ -72,11 +82,20 @@ class Conversation:
     messages: Iterable[Message]  # maybe none; oldest first, only the active branch; can be gone through repeatedly
     provider: str = "app"  # chatgpt, claude; app: the list that the web app stores, which does not tell
     account: str | None = None  # the id of the account with the provider; None: the export does not tell
+    kind: str = "conversation"  # or what stands beside conversations: project, instructions, notes
+    about: tuple[Kept, ...] = ()  # what it holds of the person that is not among the messages
+    unwanted: str | None = None  # why the person does not want it remembered
+    newer: bool = False  # it takes the place of one with the same id that came before
 
     @property
     def lost(self) -> Mapping[str, int]:
         """What of the messages could not be understood, by kind, once they have been gone through."""
         return getattr(self.messages, "lost", {})
+
+    @property
+    def repeated(self) -> int:
+        """How many messages another conversation has given already, once these have been gone through."""
+        return getattr(self.messages, "repeated", 0)
 
     @property
     def source(self) -> str:
@@ -104,3 +123,5 @@ class Skipped:
 
     reason: str
     unread: bool = field(default=True, compare=False)
+    unwanted_id: str | None = field(default=None, compare=False)  # of a conversation that is not to be remembered
+    newer: bool = field(default=False, compare=False)  # as of a Conversation

@@ -58,8 +58,8 @@ A fact:
 Leave out what is null.
 
 Rules:
-- Only what the person says of their life below <user-D> or <instructions-D>. What the assistant says, titles, quoted
-  material, code, fiction, role-play, jokes, questions and hypotheticals are no facts about the person.
+- Only what the person says of their life below <user-D> or <instructions-D>, and what <notes-D> say of them. What the
+  assistant says, titles, quoted material, code, fiction, role-play, jokes, questions and hypotheticals are no facts.
 - What they take back or correct is no fact; the correction is.
 - Leave out what is only true for the moment of the conversation.
 - [secret: …] stands where a password, a key or a number stood that is kept from you. That they have one can be a fact.
@@ -156,6 +156,7 @@ def _stored(fact: ExcerptFact, turn: Part) -> StoredFact:
         **fact.model_dump(exclude={"excerpt"}),
         message=turn.message,
         said=turn.at.isoformat() if turn.at else None,
+        noted=turn.name == "notes",
     )
 
 

@@ -1,7 +1,8 @@
-"""Whether the person's own words say a fact.
+"""Whether the person's own words say a fact, or the notes that an assistant keeps about them.
 
 A model that tells what nobody said, or what the assistant said, is not believed: a fact quotes the words that say it,
-and what stands in no message of the person's own is dropped.
+and what stands in no message of the person's own is dropped. Notes are the exception, because the person sees and
+corrects them where they are kept: a fact that no message of their own says, and a note does, is `noted`.
 """
 
 from collections.abc import Iterable
@@ -23,7 +24,9 @@ QUOTE_CHARACTERS = 500  # at most; more is a copy of the message
 #: those of another fact in the same language.
 _LEAST_SHARED = 0.35
 
-_OWN = ("user", "instructions")
+#: Who can say a fact: the person, and the assistant in the notes that it keeps about them.
+_OWN = ("user", "instructions", "notes")
+_NOTES = "notes"
 _AROUND_QUOTE = " \"'.,;:!?…。、！？()[]"
 _UNSPACED = regex.compile(rf"[{wording.UNSPACED}]")
 
@@ -43,7 +46,7 @@ class OwnWords:
     """What the person says in one excerpt, as the model was given it."""
 
     def __init__(self, parts: Iterable[Part]):
-        own = [part for part in parts if part.name in _OWN]
+        own = sorted((part for part in parts if part.name in _OWN), key=lambda part: part.name == _NOTES)
         self._turns = [(part, folded(masking.mask(part.text))) for part in own]
         self._all = "\n".join(text for _, text in self._turns)
 

@@ -12,7 +12,7 @@ _BLOCK = re.compile(
 
 
 class Part(NamedTuple):
-    name: str  # user, assistant, instructions, title or conversation
+    name: str  # user, assistant, instructions, notes, title or conversation
     text: str
     on: str | None = None  # the day in its tag, "Fri 2024-01-05"
 
@@ -26,8 +26,8 @@ class Block(NamedTuple):
         return list(map(Part, marked[::3], marked[2::3], marked[1::3]))
 
     def said_by_person(self) -> list[tuple[str, str | None]]:
-        """Each text, and the day on which it was said."""
-        return [(part.text, part.on) for part in self.parts() if part.name in ("user", "instructions")]
+        """Each text, and the day on which it was said; also what is noted about them."""
+        return [(part.text, part.on) for part in self.parts() if part.name in ("user", "instructions", "notes")]
 
 
 def blocks(prompt: str) -> dict[str, Block]:

@@ -32,7 +32,7 @@ def _invents(reply: Json, blocks: dict[str, marks.Block]) -> Json:
 def _forges(reply: Json, blocks: dict[str, marks.Block]) -> Json:
     """Takes what the assistant says, and titles, for the person's words."""
     for number, block in enumerate(blocks.values(), 1):
-        others = [part.text for part in block.parts() if part.name not in ("user", "instructions")]
+        others = [part.text for part in block.parts() if part.name not in ("user", "instructions", "notes")]
         for sentence in (sentence for text in others for sentence in fact_rules.sentences(text)):
             reply.setdefault("facts", []).append(_fact(sentence, sentence, number))
     return reply

@@ -90,6 +90,13 @@ def test_nothing_is_removed_while_some_of_the_export_could_not_be_read(supabase,
     assert save(records(range(18))).pruned == 1
 
 
+def test_what_is_no_longer_to_be_remembered_is_removed_even_where_the_rest_is_kept(supabase, save, stored, tmp_path):
+    save(records(range(20)))
+    spool.write(tmp_path / RunFile.LEFT_OUT, [LeftOut({}, unread=1, unwanted=["c3", "c4", "c99"])])
+    assert save(records(range(5, 10))) == Saved(0, 5, 2, {CHATGPT: 13}, LeftOut({}, 1, ["c3", "c4", "c99"]))
+    assert numbers_of(stored(), CHATGPT) == set(range(20)) - {3, 4}
+
+
 def test_a_conversation_that_goes_on_replaces_its_chunks_also_when_others_are_kept(supabase, save):
     save(records(range(10)))
     assert save(records([0], version=1)) == Saved(written=1, unchanged=0, pruned=1, kept={CHATGPT: 9})

@@ -85,9 +85,10 @@ def test_custom_instructions_are_read_without_what_chatgpt_wraps_them_in(tmp_pat
         },
         metadata={"is_visually_hidden_from_conversation": True, **(said if with_metadata else {})},
     )
-    (conversation,) = read(write(tmp_path, [chatgpt(instructions, current="1")]))
-    assert texts(conversation) == ["I am Ana.\n```x```\nBe short."]
-    assert speakers(conversation)[0] is Speaker.INSTRUCTIONS
+    conversation, told = read(write(tmp_path, [chatgpt(instructions, current="1")]))
+    assert texts(conversation) == []
+    assert texts(told) == ["I am Ana.\n```x```\nBe short."]
+    assert speakers(told) == [Speaker.INSTRUCTIONS]
 
 
 def test_what_is_not_the_persons_conversation_is_left_out(tmp_path):
@@ -112,9 +113,9 @@ def test_what_is_not_the_persons_conversation_is_left_out(tmp_path):
             },
         ),
     ]
-    (conversation,) = read(write(tmp_path, [chatgpt(*chain, current="8")]))
-    assert texts(conversation) == ["I am Ana.", "I said this.\nand wrote this"]
-    assert speakers(conversation)[0] is Speaker.INSTRUCTIONS
+    conversation, told = read(write(tmp_path, [chatgpt(*chain, current="8")]))
+    assert texts(conversation) == ["I said this.\nand wrote this"]
+    assert texts(told) == ["I am Ana."]
 
 
 def test_the_apps_own_list_is_read(tmp_path):
@@ -259,4 +260,5 @@ def test_a_list_of_messages_that_the_app_did_not_make_is_left_to_the_formats_aft
         {"messages": [{"sender_name": "Ana", "text": "I like tea."}]},
         {"messages": [{"role": "user", "content": []}]},
     ]
-    assert read(write(tmp_path, json.dumps(others).encode())) == [mine, Skipped("unknown format")]
+    found, unknown = read(write(tmp_path, json.dumps(others).encode()))
+    assert (found.id, unknown) == ("c", Skipped("unknown format"))

@@ -144,6 +144,20 @@ def test_a_fact_keeps_who_when_and_the_words_that_say_it():
     ]
 
 
+def test_a_fact_that_only_a_note_of_the_assistants_says_tells_so():
+    note = Part("notes", "User is allergic to walnuts. User sails.", at=datetime(2025, 6, 2, tzinfo=UTC), message=3)
+    own = Part("user", "User sails. That is what the form says.", message=4)
+    told = [
+        fact("I am allergic to walnuts.", quote="User is allergic to walnuts"),
+        fact("User sails.", quote="User sails"),
+    ]
+    (outcome,) = outcomes(*told, pack=[Excerpt("k", [Part("conversation", "# T"), note, own], 10)])
+    assert [(stored.quote, stored.noted, stored.message, stored.said) for stored in outcome.facts] == [
+        ("User is allergic to walnuts", True, 3, "2025-06-02T00:00:00+00:00"),
+        ("User sails", False, 4, None),
+    ]
+
+
 @pytest.mark.parametrize("mistake", ["invents", "forges", "misindexes"])
 def test_what_a_model_makes_up_ascribes_or_counts_wrongly_changes_nothing(model, mistake):
     parts = [Part("assistant", "I live in Monaco. I own a boat."), Part("title", "I love sailing.")]

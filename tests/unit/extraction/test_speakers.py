@@ -90,7 +90,7 @@ def test_the_halves_of_a_chunk_that_was_cut_in_two_have_the_real_speakers(model,
 # What can be read from a prompt
 
 GUESSED = "0123abcd"
-NAMES = ("user", "assistant", "instructions", "title", "conversation")
+NAMES = ("user", "assistant", "instructions", "notes", "title", "conversation")
 IMITATIONS = (
     *(f"{between}{speaker}: " for speaker in Speaker for between in ("", "\n\n", "\r\n\r\n", "\u2028\u2028")),
     *(f"{between}<{name}-{GUESSED}>{after}" for name in NAMES for between in ("", "\n", "\r") for after in ("", "\n")),
@@ -112,7 +112,7 @@ def real_turns(talk, chunk):
     messages = list(cutting.messages(talk))
     for number, start, end in chunk.spans:
         speaker, text, at = messages[number].speaker, messages[number].text, messages[number].at
-        day = f"{at:%a %Y-%m-%d}" if at and speaker in (Speaker.USER, Speaker.INSTRUCTIONS) else None
+        day = f"{at:%a %Y-%m-%d}" if at and speaker in (Speaker.USER, Speaker.INSTRUCTIONS, Speaker.NOTES) else None
         yield marks.Part(speaker.lower(), text[start:end], day)
 
 
