@@ -16,6 +16,7 @@ from flows.records import ChunkRecord, LeftOut, RunFile, SpooledChunk
 from flows.settings import PassSettings
 
 _MOST_KINDS = 30
+_MOST_DESCRIPTIONS = 5
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Chunked:
     repeated: int = 0  # messages that several conversations share, beside the first time
     replaced: set[str] = field(default_factory=set)  # conversations of which a newer version came later
     unwanted: set[str] = field(default_factory=set)  # conversations that the person does not want remembered
+    descriptions: Counter[str] = field(default_factory=Counter)  # of entries that no format knows
     lost: Counter[str] = field(default_factory=Counter)  # kind → what could not be understood of messages
 
     def figures(self) -> dict[str, int]:
@@ -50,7 +52,9 @@ class Chunked:
         unopened = {f"not opened: {kind}": count for kind, count in self.unopened.items()}
         lost = {f"in a message: {kind}": count for kind, count in self.lost.items()}
         repeated = {"repeated message": self.repeated} if self.repeated else {}
-        return LeftOut({**self.skipped, **repeated, **unopened, **lost}, self.unread, sorted(self.unwanted))
+        unknown = {f"unknown: {what}": count for what, count in self.descriptions.most_common(_MOST_DESCRIPTIONS)}
+        counts = {**self.skipped, **unknown, **repeated, **unopened, **lost}
+        return LeftOut(counts, self.unread, sorted(self.unwanted))
 
     def lose(self, lost: Mapping[str, int]) -> None:
         """Counts what could not be understood of a conversation's messages; no more kinds than one can look at."""
@@ -84,14 +88,21 @@ def chunk_export(export: Path, to: Path, limits: Limits) -> Chunked:
     if found.replaced:
         found.chunks = spool.write(to, _newest(to, found))
     if not found.chunks:
-        reasons = ", ".join(f"{reason}: {count}" for reason, count in found.skipped.most_common(5))
-        raise ExportError(
-            "the export has no conversation with text"
-            + (f" (skipped {reasons})" if reasons else "")
-            + "; upload the export's zip or its conversations.json"
-        )
+        raise ExportError(_nothing_found(found))
     spool.write(to.with_name(RunFile.LEFT_OUT), [found.left_out()])
     return found
+
+
+def _nothing_found(found: Chunked) -> str:
+    """Why there are no chunks, and what to do."""
+    reasons = ", ".join(f"{reason}: {count}" for reason, count in found.skipped.most_common(5))
+    said = "the export has no conversation with text" + (f" (skipped {reasons})" if reasons else "")
+    if found.unwanted and not found.unread:
+        return f"{said}; those that are not to be remembered are read with EXPORT_READ_UNREMEMBERED=true"
+    if found.descriptions:
+        (most, _), *_ = found.descriptions.most_common(1)
+        return f"{said}; it is {most}; what to upload is the export's zip or its conversations.json"
+    return f"{said}; upload the export's zip or its conversations.json"
 
 
 def left_out(chunks_file: Path) -> LeftOut:
@@ -105,6 +116,7 @@ def _records(export: Path, limits: Limits, found: Chunked) -> Iterator[SpooledCh
         if isinstance(conversation, Skipped):
             found.skipped[conversation.reason] += 1
             found.unread += conversation.unread
+            found.descriptions.update([conversation.description] if conversation.description else [])
             if conversation.unwanted_id is not None:
                 found.unwanted.add(name := cutting.short_identity(conversation.unwanted_id))
                 found.replaced |= {name} if conversation.newer else set()

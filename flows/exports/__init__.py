@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 
 from flows.errors import ExportError
-from flows.exports import archive, chatgpt, claude, elements, simple
+from flows.exports import archive, chatgpt, claude, elements, recognising, simple
 from flows.exports.about import About
 from flows.exports.archive import Limits as Limits
 from flows.exports.archive import Unreadable
@@ -43,6 +43,7 @@ NO_JSON = Skipped("not JSON")
 REPEATED = Skipped("repeated", unread=False)
 
 _LIMITS = Limits()
+_MOST_DESCRIPTIONS = 20
 _MAX_SKIPPED = 1_000_000  # an export has no million entries without a meaning; a zip bomb may
 
 
@@ -84,6 +85,7 @@ class _Reading:
     def __init__(self, limits: Limits):
         self._limits = limits
         self._elements: set[int] = set()
+        self._descriptions = 0
         self._versions, self._threads, self.about = Versions(), Threads(), About()
 
     def item(self, element: bytes, account: str | None) -> Conversation | Skipped | None:
@@ -92,11 +94,18 @@ class _Reading:
         if isinstance(item, Conversation) and item.kind != "notes":
             item = self._versions.checked(item, len(element))
         if isinstance(item, Skipped):
-            return item
+            return self._described(item, element)
         if item.unwanted and not self._limits.unwanted:
             return Skipped(item.unwanted, unread=False, unwanted_id=item.id, newer=item.newer)
         self.about.add(item)
         return None if item.kind == "notes" else self._threads.unread(item)
+
+    def _described(self, item: Skipped, element: bytes) -> Skipped:
+        """With what the element is if no format knows it: of the first few, since most are alike."""
+        if item is not UNKNOWN or self._descriptions >= _MOST_DESCRIPTIONS:
+            return item
+        self._descriptions += 1
+        return replace(item, description=recognising.entry(element))
 
 
 def _elements(
@@ -104,9 +113,12 @@ def _elements(
 ) -> Iterator[tuple[bytes | Skipped | Unreadable, str | None]]:
     """Each element, and the account that its zip names."""
     if not zipfile.is_zipfile(path):
-        with path.open("rb") as file:
-            for element in elements.read(file, limits.conversation_bytes):
-                yield element, None
+        try:
+            with path.open("rb") as file:
+                for element in elements.read(file, limits.conversation_bytes):
+                    yield element, None
+        except elements.NotJson:
+            raise ExportError(f"the file is neither a zip nor JSON, but {recognising.file(path)}") from None
         return
     for member in archive.json_files(path, limits, unopened):
         if isinstance(member, Unreadable):
@@ -117,7 +129,7 @@ def _elements(
                 yield element, member.account
         except Unreadable as error:
             yield error, None
-        except ExportError:
+        except elements.NotJson:
             yield NO_JSON, None
 
 

@@ -37,7 +37,7 @@ from typing import IO, Any
 import msgspec
 
 from flows.errors import ExportError
-from flows.exports import members
+from flows.exports import members, recognising
 from flows.exports.members import Named
 
 _USER_BYTES = 1_000_000  # of a file that says whose the export is
@@ -165,14 +165,9 @@ def json_files(path: Path, limits: Limits, unopened: Counter[str]) -> Iterator[_
         walk = _Walk(path.parent, _Budget(limits), others=True)
         yield from walk.files(path)
     if not (walk.found or noted):
-        raise walk.failures[0].error if walk.failures else ExportError(_NO_CONVERSATIONS)
+        raise walk.failures[0].error if walk.failures else ExportError(recognising.zip_without_conversations(path))
     yield from walk.failures
     unopened += walk.unopened
-
-
-_NO_CONVERSATIONS = (
-    "the zip has no conversations.json; upload the zip as ChatGPT or Claude sent it, or the conversations.json in it"
-)
 
 
 class _Walk:

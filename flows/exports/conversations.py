@@ -125,3 +125,4 @@ class Skipped:
     unread: bool = field(default=True, compare=False)
     unwanted_id: str | None = field(default=None, compare=False)  # of a conversation that is not to be remembered
     newer: bool = field(default=False, compare=False)  # as of a Conversation
+    description: str | None = field(default=None, compare=False)  # of what no format knows, without its text

@@ -48,6 +48,10 @@ _QUOTE = ord('"')
 _OPENING, _CLOSING = frozenset(b"{["), frozenset(b"}]")
 
 
+class NotJson(ExportError):
+    """The file does not begin as JSON does."""
+
+
 class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
@@ -55,7 +59,7 @@ class Readable(Protocol):
 def read(file: Readable, limit: int) -> Iterator[bytes | Skipped]:
     """The bytes of each element, at most `limit`; a Skipped for each that is larger, broken off or no object.
 
-    Raises ExportError when the file does not begin as JSON does.
+    Raises NotJson when the file does not begin as JSON does.
     """
     return _Reader(file, limit).elements()
 
@@ -76,7 +80,7 @@ class _Reader:
 
     def elements(self) -> Iterator[bytes | Skipped]:
         if self._peek() not in _OPENING:
-            raise ExportError("the file is neither a zip nor JSON; upload the export's zip or its conversations.json")
+            raise NotJson("the file is neither a zip nor JSON; upload the export's zip or its conversations.json")
         while (byte := self._peek()) is not None:
             if byte == ord("["):
                 self._at += 1
