@@ -5,11 +5,16 @@ conversation in one of the formats
 
 - `chatgpt`: ChatGPT's data export, conversations with a `mapping` of message nodes
 - `claude`: Claude's data export, conversations with `chat_messages`
+- `grok`, `open_webui`, `deepseek`, `librechat`, `perplexity`: exports of other assistants
+- `gemini` (Takeout), `le_chat`, `claude_code`, `codex`: lists and logs of single records, which `grouping` makes
+  conversations
 - `simple`: the list that the web app stores, `[{id, title, createdAt, messages: [{role, content}]}]`
+- `message_lists`: messages with nothing around them, and ShareGPT's form
 
-Each is a module with one function, `conversation(raw) -> Conversation | Skipped | None`, None when the entry is of
-another format. What cannot be understood is skipped with a reason, and costs only itself. Takes a path and limits;
-gives Conversations, whose messages are decoded when they are gone through. May import: what all share.
+Each is a module with one function that takes an entry's bytes and gives a Conversation, a Record or Skipped; None
+when the entry is of another format. What cannot be understood is skipped with a reason, and costs only itself. Takes
+a path and limits; gives Conversations, whose messages are decoded when they are gone through. May import: what all
+share.
 """
 
 import zipfile
@@ -21,7 +26,25 @@ from pathlib import Path
 import msgspec
 
 from flows.errors import ExportError
-from flows.exports import archive, chatgpt, claude, elements, recognising, simple
+from flows.exports import (
+    archive,
+    chatgpt,
+    claude,
+    claude_code,
+    codex,
+    deepseek,
+    elements,
+    gemini,
+    grok,
+    grouping,
+    le_chat,
+    librechat,
+    message_lists,
+    open_webui,
+    perplexity,
+    recognising,
+    simple,
+)
 from flows.exports.about import About
 from flows.exports.archive import Limits as Limits
 from flows.exports.archive import Unreadable
@@ -29,12 +52,23 @@ from flows.exports.conversations import Conversation, Skipped
 from flows.exports.decoding import repaired
 from flows.exports.once import Threads, Versions
 
-FORMATS: tuple[Callable[[bytes], Conversation | Skipped | None], ...] = (
+#: The first that knows an entry takes it, so the most frequent come first, and those last that ask for the fewest keys.
+FORMATS: tuple[Callable[[bytes], grouping.Item | None], ...] = (
     chatgpt.conversation,
     claude.conversation,
     claude.project,
     claude.notes,
+    gemini.record,
+    grok.conversation,
+    open_webui.conversation,
+    deepseek.conversation,
+    librechat.conversation,
+    le_chat.record,
+    perplexity.conversation,
+    claude_code.record,
+    codex.record,
     simple.conversation,
+    message_lists.entry,
 )
 
 MALFORMED = Skipped("malformed JSON")
@@ -60,12 +94,14 @@ def read(
     found = skipped = 0
     reading = _Reading(limits)
     failed: ExportError | None = None
-    for element, account in _elements(path, limits, Counter() if unopened is None else unopened):
-        if isinstance(element, Unreadable):
-            failed = failed or element.error
-            yield Skipped(f"{element.kind} part of the zip")
+    items = _items(path, limits, Counter() if unopened is None else unopened, reading)
+    for item in grouping.grouped(items, limits.conversation_bytes):
+        if isinstance(item, Unreadable):
+            failed = failed or item.error
+            yield Skipped(f"{item.kind} part of the zip")
             continue
-        item = element if isinstance(element, Skipped) else reading.item(element, account)
+        if isinstance(item, grouping.Grouped):
+            item = reading.checked(item.conversation, item.size)
         if isinstance(item, Skipped):
             skipped += 1
         else:
@@ -88,13 +124,20 @@ class _Reading:
         self._descriptions = 0
         self._versions, self._threads, self.about = Versions(), Threads(), About()
 
-    def item(self, element: bytes, account: str | None) -> Conversation | Skipped | None:
-        """The element's conversation; None when all that it holds comes later, with `about`."""
+    def item(self, element: bytes, account: str | None) -> grouping.Item | None:
+        """What the element is; None when all that it holds comes later, with `about`."""
         item = _of(_new(element, self._elements), account)
-        if isinstance(item, Conversation) and item.kind != "notes":
-            item = self._versions.checked(item, len(element))
-        if isinstance(item, Skipped):
-            return self._described(item, element)
+        if isinstance(item, Conversation):
+            return self.checked(item, len(element))
+        return self._described(item, element) if isinstance(item, Skipped) else item
+
+    def checked(self, item: Conversation, size: int) -> Conversation | Skipped | None:
+        """The conversation, without what was there before. size: bytes in the export."""
+        if item.kind != "notes":
+            checked = self._versions.checked(item, size)
+            if isinstance(checked, Skipped):
+                return checked
+            item = checked
         if item.unwanted and not self._limits.unwanted:
             return Skipped(item.unwanted, unread=False, unwanted_id=item.id, newer=item.newer)
         self.about.add(item)
@@ -108,9 +151,16 @@ class _Reading:
         return replace(item, description=recognising.entry(element))
 
 
+def _items(
+    path: Path, limits: Limits, unopened: Counter[str], reading: _Reading
+) -> Iterator[grouping.Item | Unreadable | None]:
+    for element, account in _elements(path, limits, unopened):
+        yield reading.item(element, account) if isinstance(element, bytes) else element
+
+
 def _elements(
     path: Path, limits: Limits, unopened: Counter[str]
-) -> Iterator[tuple[bytes | Skipped | Unreadable, str | None]]:
+) -> Iterator[tuple[bytes | Skipped | Unreadable | grouping.Passed, str | None]]:
     """Each element, and the account that its zip names."""
     if not zipfile.is_zipfile(path):
         try:
@@ -131,16 +181,17 @@ def _elements(
             yield error, None
         except elements.NotJson:
             yield NO_JSON, None
+        yield grouping.END, None
 
 
-def _of(item: Conversation | Skipped, account: str | None) -> Conversation | Skipped:
+def _of(item: grouping.Item, account: str | None) -> grouping.Item:
     """The conversation with its account, unless it names one itself."""
-    if account is None or isinstance(item, Skipped) or item.provider == "app" or item.account is not None:
+    if account is None or not isinstance(item, Conversation) or item.provider == "app" or item.account is not None:
         return item
     return replace(item, account=account)
 
 
-def _new(element: bytes, seen: set[int]) -> Conversation | Skipped:
+def _new(element: bytes, seen: set[int]) -> grouping.Item:
     """The conversation, unless it was there before: shards and split exports overlap."""
     if (digest := hash(element)) in seen:
         return REPEATED
@@ -154,7 +205,7 @@ def _new(element: bytes, seen: set[int]) -> Conversation | Skipped:
     return MALFORMED if mended is None else _understood(mended)
 
 
-def _understood(element: bytes) -> Conversation | Skipped:
+def _understood(element: bytes) -> grouping.Item:
     for conversation in FORMATS:
         if (found := conversation(element)) is not None:
             return found

@@ -89,6 +89,7 @@ class _Conversation(msgspec.Struct, gc=False):
     id: Any = None
     is_do_not_remember: Any = None
     is_temporary_chat: Any = None
+    inserted_at: Any = None  # DeepSeek's, which also has a mapping
 
 
 class _Node(msgspec.Struct, gc=False):
@@ -159,6 +160,8 @@ def conversation(raw: bytes) -> Conversation | Skipped | None:
     entry = decoded(_conversation, raw)
     if entry is None or entry.mapping is None:
         return Skipped("mapping is no object") if entry is None else None
+    if entry.inserted_at is not None:
+        return None
     path = _active_path(entry.mapping, entry.current_node)
     messages = Decoded(path, _taken)
     identity = entry.conversation_id or entry.id

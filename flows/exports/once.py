@@ -23,8 +23,11 @@ class Versions:
     def checked(self, conversation: Conversation, size: int) -> Conversation | Skipped:
         """The conversation, which may take another's place; OLDER when a newer one was there.
 
-        size: bytes in the export. Of versions of one time the larger counts as the newer.
+        size: bytes in the export. Of versions of one time the larger counts as the newer. Without a time of making, an id
+        may be of two conversations that begin alike (`derived_id`).
         """
+        if conversation.created_at is None:
+            return conversation
         key = hash((conversation.source, conversation.id, conversation.created_at))
         at = conversation.updated_at
         version = (int(at.timestamp() * 1_000) if at else 0) << _SIZE_BITS | size
