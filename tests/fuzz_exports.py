@@ -6,11 +6,13 @@ Stops at the first other exception, or when a case takes longer than it may, and
 """
 
 import argparse
+import gzip
 import io
 import json
 import random
 import signal
 import sys
+import tarfile
 import tempfile
 import time
 import zipfile
@@ -22,7 +24,7 @@ from flows import exports
 from flows.chunks import cutting
 from flows.errors import ExportError
 from flows.exports.conversations import Skipped
-from tests import sample
+from tests import fuzz_seeds, sample
 
 _SECONDS = 20  # for a case of at most a few hundred kB
 _TOKENS = (
@@ -61,12 +63,17 @@ def seeds() -> list[bytes]:
     claude = [{"uuid": "c", "name": "n", "created_at": "2025-01-01T00:00:00Z", "chat_messages": said}]
     simple = [{"id": n, "messages": [{"role": "user", "content": f"I like tea {n}."}]} for n in range(9)]
     made: list[bytes] = []
-    for entries in (chatgpt, claude, simple):
+    for entries in (chatgpt, claude, simple, *fuzz_seeds.OTHERS):
         array = json.dumps(entries, ensure_ascii=False).encode()
         lines = b"\n".join(json.dumps(entry).encode() for entry in entries)
         made += [array, lines, b'{"conversations": ' + array + b"}", array.decode().encode("utf-16")]
         made += [zipped({"conversations.json": array}), zipped({"conversations-000.json": array, "a.zip": made[-1]})]
         made.append(zipped({"x/y.zip": zipped({"conversations.json": array}), "conversations-001.json": lines}))
+        made += [
+            gzip.compress(lines),
+            tarred({"Takeout/Gemini Apps/MyActivity.json": array}),
+            tarred({"a.jsonl": lines}),
+        ]
     return made
 
 
@@ -75,6 +82,16 @@ def zipped(members: dict[str, bytes]) -> bytes:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
+    return file.getvalue()
+
+
+def tarred(members: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
     return file.getvalue()
 
 

@@ -1,7 +1,7 @@
 """Reading an export: the file on disk in, one conversation after the other out.
 
-The file's bytes decide what it is, not its name: a zip (`archive`), or JSON (`elements`). An entry of the JSON is a
-conversation in one of the formats
+The file's bytes decide what it is, not its name: a zip (`archive`), a gzip or tar (`tarball`), or JSON (`elements`).
+An entry of the JSON is a conversation in one of the formats
 
 - `chatgpt`: ChatGPT's data export, conversations with a `mapping` of message nodes
 - `claude`: Claude's data export, conversations with `chat_messages`
@@ -44,6 +44,7 @@ from flows.exports import (
     perplexity,
     recognising,
     simple,
+    tarball,
 )
 from flows.exports.about import About
 from flows.exports.archive import Limits as Limits
@@ -162,7 +163,8 @@ def _elements(
     path: Path, limits: Limits, unopened: Counter[str]
 ) -> Iterator[tuple[bytes | Skipped | Unreadable | grouping.Passed, str | None]]:
     """Each element, and the account that its zip names."""
-    if not zipfile.is_zipfile(path):
+    packed = tarball.is_packed(path)
+    if not packed and not zipfile.is_zipfile(path):
         try:
             with path.open("rb") as file:
                 for element in elements.read(file, limits.conversation_bytes):
@@ -170,7 +172,7 @@ def _elements(
         except elements.NotJson:
             raise ExportError(f"the file is neither a zip nor JSON, but {recognising.file(path)}") from None
         return
-    for member in archive.json_files(path, limits, unopened):
+    for member in (tarball if packed else archive).json_files(path, limits, unopened):
         if isinstance(member, Unreadable):
             yield member, None
             continue

@@ -16,14 +16,15 @@ its kind. Bytes are counted as they are decompressed, because headers may lie ab
 daugaard47/ChatGPT_Conversations_To_Markdown #23, April 2026, for the shards; exports of ChatGPT's privacy portal and of
 Claude of 2026, as people describe them, for the containers.
 
-Whose they are, a zip says in ChatGPT's `user.json` (`{id, email, …}`) or Claude's `users.json` (`[{uuid, …}]`); of
-these only the id is read. Sources: those of `chatgpt` and `claude`.
+Whose they are, a zip says in ChatGPT's `user.json` (`{id, email, …}`), DeepSeek's (`{user_id, …}`) or Claude's
+`users.json` (`[{uuid, …}]`); of these only the id is read. Sources: those of `chatgpt` and `claude`.
 """
 
 import errno
 import lzma
 import os
 import struct
+import tarfile
 import tempfile
 import zipfile
 import zlib
@@ -48,9 +49,10 @@ _MAX_DIRECTORY_BYTES = 25_000_000  # of one zip's list of members, which zipfile
 _RATIO_FROM_BYTES = 100_000_000
 _BLOCK_BYTES = 1 << 20
 
-#: What zipfile raises on damage, or for a compression that it does not know.
+#: What zipfile, gzip and tarfile raise on damage, or for a compression that it does not know.
 _DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, struct.error),
+    *(tarfile.TarError, RecursionError),
     *(OSError, ValueError, LookupError, OverflowError),
 )
 
@@ -79,7 +81,7 @@ def _crowded() -> Unreadable:
 
 
 @contextmanager
-def _damage_told() -> Iterator[None]:
+def damage_told() -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
@@ -87,7 +89,7 @@ def _damage_told() -> Iterator[None]:
             raise  # of our disk
         raise Unreadable(
             "damaged",
-            f"the zip is damaged ({type(error).__name__}); download the export again, upload it unchanged",
+            f"the archive is damaged ({type(error).__name__}); download the export again, upload it unchanged",
         ) from None
 
 
@@ -103,7 +105,7 @@ class Limits:
     unwanted: bool = False
 
 
-class _Budget:
+class Budget:
     """What may still be decompressed and listed, of all zips in a zip together."""
 
     def __init__(self, limits: Limits):
@@ -130,39 +132,40 @@ class _User(msgspec.Struct):
 
     id: Any = None
     uuid: Any = None
+    user_id: Any = None
 
 
 _users = msgspec.json.Decoder(_User | list[_User])
 
 
-class _Counted:
+class Counted:
     """A file of a zip whose bytes are counted while they are read. `account`: whose it is, if the zip says so."""
 
-    def __init__(self, file: IO[bytes], compressed: int, budget: _Budget, account: str | None = None):
+    def __init__(self, file: IO[bytes], compressed: int, budget: Budget, account: str | None = None):
         self._file, self._compressed, self._budget = file, compressed, budget
         self._total = 0
         self.account = account
 
     def read(self, size: int = -1, /) -> bytes:
         """Raises Unreadable."""
-        with _damage_told():
+        with damage_told():
             block = self._file.read(size)
         self._total += len(block)
         self._budget.spend(len(block), self._total, self._compressed)
         return block
 
 
-def json_files(path: Path, limits: Limits, unopened: Counter[str]) -> Iterator[_Counted | Unreadable]:
+def json_files(path: Path, limits: Limits, unopened: Counter[str]) -> Iterator[Counted | Unreadable]:
     """Streams of the JSON files in the zip that hold conversations; each must be read before the next is asked for.
 
     Between them comes what cannot be read. `unopened` gets how many files of each kind were left alone. Raises
     ExportError when there is nothing to read.
     """
-    walk = _Walk(path.parent, _Budget(limits), others=False)
+    walk = _Walk(path.parent, Budget(limits), others=False)
     yield from walk.files(path)
     noted = walk.noted
     if not walk.found:
-        walk = _Walk(path.parent, _Budget(limits), others=True)
+        walk = _Walk(path.parent, Budget(limits), others=True)
         yield from walk.files(path)
     if not (walk.found or noted):
         raise walk.failures[0].error if walk.failures else ExportError(recognising.zip_without_conversations(path))
@@ -173,15 +176,15 @@ def json_files(path: Path, limits: Limits, unopened: Counter[str]) -> Iterator[_
 class _Walk:
     """One way through a zip and the zips in it. `others`: to the JSON that has none of the names that exports use."""
 
-    def __init__(self, folder: Path, budget: _Budget, others: bool):
+    def __init__(self, folder: Path, budget: Budget, others: bool):
         self._folder, self._budget, self._others = folder, budget, others
         self.found = self.noted = False  # conversations; what stands beside them
         self.unopened: Counter[str] = Counter()
         self.failures: list[Unreadable] = []
 
-    def files(self, path: Path, depth: int = 0, account: str | None = None) -> Iterator[_Counted]:
+    def files(self, path: Path, depth: int = 0, account: str | None = None) -> Iterator[Counted]:
         try:
-            with _damage_told():
+            with damage_told():
                 self._budget.list_members(_member_count(path))
                 opened = zipfile.ZipFile(path)
         except Unreadable as error:
@@ -201,7 +204,7 @@ class _Walk:
             ]
             self.unopened.update(members.kind(member) for member in left)
 
-    def _streams(self, archive: zipfile.ZipFile, named: Named, account: str | None) -> Iterator[_Counted]:
+    def _streams(self, archive: zipfile.ZipFile, named: Named, account: str | None) -> Iterator[Counted]:
         for member in (*named.conversations, *(named.json if self._others else ())):
             for stream in self._stream(archive, member, account):
                 self.found = True
@@ -211,17 +214,17 @@ class _Walk:
                 self.noted = True
                 yield stream
 
-    def _stream(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, account: str | None) -> Iterator[_Counted]:
+    def _stream(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, account: str | None) -> Iterator[Counted]:
         """The member, if it can be opened."""
         try:
             with _opened(archive, member) as file:
-                yield _Counted(file, member.compress_size, self._budget, account)
+                yield Counted(file, member.compress_size, self._budget, account)
         except Unreadable as error:
             self.failures.append(error)
 
     def _nested(
         self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, depth: int, account: str | None
-    ) -> Iterator[_Counted]:
+    ) -> Iterator[Counted]:
         try:
             with _extracted(archive, member, self._folder, self._budget) as nested:
                 yield from self.files(nested, depth, account)
@@ -229,18 +232,18 @@ class _Walk:
             self.failures.append(error)
 
 
-def _account(archive: zipfile.ZipFile, named: Named, budget: _Budget) -> str | None:
+def _account(archive: zipfile.ZipFile, named: Named, budget: Budget) -> str | None:
     """The id of the only account that the zip names."""
     found: set[str] = set()
     for member in named.accounts:
         if member.file_size <= _USER_BYTES:
             try:
                 with _opened(archive, member) as file:
-                    users = _users.decode(_Counted(file, member.compress_size, budget).read(_USER_BYTES + 1))
+                    users = _users.decode(Counted(file, member.compress_size, budget).read(_USER_BYTES + 1))
             except (Unreadable, msgspec.DecodeError, UnicodeDecodeError):
                 continue  # conversations count, whoever's they are
             listed = users if isinstance(users, list) else [users]
-            found |= {name for user in listed if isinstance(name := user.id or user.uuid, str) and name}
+            found |= {name for user in listed if isinstance(name := user.id or user.uuid or user.user_id, str) and name}
     return found.pop() if len(found) == 1 else None
 
 
@@ -248,19 +251,19 @@ def _account(archive: zipfile.ZipFile, named: Named, budget: _Budget) -> str | N
 def _opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
     if member.flag_bits & 0x1:
         raise Unreadable("encrypted", "the zip is encrypted; unpack it and upload it without a password")
-    with _damage_told():
+    with damage_told():
         opened = archive.open(member)
     with opened as file:
         yield file
 
 
 @contextmanager
-def _extracted(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path, budget: _Budget) -> Iterator[Path]:
+def _extracted(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path, budget: Budget) -> Iterator[Path]:
     """A zip in the zip as a file of its own, because zips are read from their end."""
     descriptor, name = tempfile.mkstemp(suffix=".zip", dir=folder)
     try:
         with os.fdopen(descriptor, "wb") as copy, _opened(archive, member) as file:
-            counted = _Counted(file, member.compress_size, budget)
+            counted = Counted(file, member.compress_size, budget)
             while block := counted.read(_BLOCK_BYTES):
                 copy.write(block)
         yield Path(name)

@@ -12,6 +12,8 @@ _PARTS = re.compile(
 _ATTACHED = re.compile(r"(?:^|[/\\])Files__", re.IGNORECASE)
 _JUNK = re.compile(r"(?:^|[/\\])(?:__MACOSX[/\\]|\._)")
 _USER = re.compile(r"(?:^|[/\\])users?\.json$")
+#: Takeout's folder, in any language; beside it lies what the person searched and watched.
+_GEMINI = re.compile(r"(?:^|[/\\])[^/\\]*(?:gemini|bard)[^/\\]*[/\\][^/\\]*\.json$", re.IGNORECASE)
 #: JSON of exports that holds no conversations.
 _OTHER = re.compile(r"(?:^|[/\\])(?:message_feedback|shared_conversations|export_manifest)\.json$")
 _ENDING = re.compile(r"\.([^./\\]+)$")
@@ -68,6 +70,9 @@ def named(members: Members) -> Named:
             (found.json if _KIND_OF.get(ending) == "JSON files" else found.unopened).append(member)
     found.conversations = [member for _, _, member in sorted(conversations, key=lambda item: item[:2])]
     found.notes = [member for _, _, member in sorted(notes, key=lambda item: item[:2])]
+    if any(_GEMINI.search(member.filename) for member in found.json):
+        found.unopened += [member for member in found.json if not _GEMINI.search(member.filename)]
+        found.json = [member for member in found.json if _GEMINI.search(member.filename)]
     attached = parts or conversations
     found.zips = parts if attached else zips
     found.unopened += zips if attached else []

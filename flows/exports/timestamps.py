@@ -38,6 +38,8 @@ def _from_number(seconds: float) -> datetime | None:
         seconds /= 1000
     if seconds > 1e11:  # the year 5138: these are milliseconds
         seconds /= 1000
+    if seconds > _LATEST_SECONDS:
+        return None
     return datetime.fromtimestamp(seconds, UTC)
 
 
