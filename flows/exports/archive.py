@@ -52,8 +52,7 @@ _BLOCK_BYTES = 1 << 20
 #: What zipfile, gzip and tarfile raise on damage, or for a compression that it does not know.
 _DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, struct.error),
-    *(tarfile.TarError, RecursionError),
-    *(OSError, ValueError, LookupError, OverflowError),
+    *(OSError, ValueError, LookupError, OverflowError, RecursionError, tarfile.TarError),
 )
 
 

@@ -52,7 +52,7 @@ def named(members: Members) -> Named:
     zips: Members = []
     for member in members:
         name = member.filename
-        if member.is_dir() or _JUNK.search(name):
+        if name.endswith("/") or _JUNK.search(name):
             continue
         if _ATTACHED.search(name) or _OTHER.search(name):
             found.unopened.append(member)

@@ -23,8 +23,8 @@ class Versions:
     def checked(self, conversation: Conversation, size: int) -> Conversation | Skipped:
         """The conversation, which may take another's place; OLDER when a newer one was there.
 
-        size: bytes in the export. Of versions of one time the larger counts as the newer. Without a time of making, an id
-        may be of two conversations that begin alike (`derived_id`).
+        size: bytes in the export. Of versions of one time the larger counts as the newer. Without a time of making, an
+        id may be of two conversations that begin alike (`derived_id`).
         """
         if conversation.created_at is None:
             return conversation

@@ -113,3 +113,7 @@ def test_of_countless_files_in_a_tar_no_more_than_the_limit_are_looked_at(tmp_pa
     monkeypatch.setattr(tarball, "_MAX_MEMBERS", 2)
     found = read(tmp_path, tarred(*((f"{number}.json", talk(f"{number}")) for number in range(9))))
     assert found == ["0", "1", Skipped("damaged part of the zip")]
+
+
+def test_a_file_without_a_name_is_one_like_others(tmp_path):
+    assert read(tmp_path, tarred(("", b"x"), ("conversations.json", talk("hi")))) == ["hi"]
