@@ -358,7 +358,7 @@ class FullPassService:
 @functools.cache
 def _prefect_settings(api: str, login: str) -> Settings:
     """Those for a server, kept: to read them takes a tenth of a run's time."""
-    updates = {PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: login}
+    updates: dict[Any, Any] = {PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: login}
     return get_settings_context().settings.copy_with_update(updates=updates)
 
 
