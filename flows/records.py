@@ -11,6 +11,8 @@ Kind = Literal["preference", "project", "date", "belief", "decision"]
 Stance = Literal["stated", "past", "plan"]
 #: Told in the chats, or by the person to the app: the latter has the last word.
 Origin = Literal["chats", "person"]
+#: Who wrote an entry: a model, from its facts; nobody, it is a fact's own words; the person.
+EntryOrigin = Literal["model", "facts", "person"]
 
 
 class Step(StrEnum):
@@ -159,6 +161,7 @@ class KnownFact(Struct, omit_defaults=True):
     conversations: int = 0
     section: MemorySection | None = None  # None: of a row from before sections were kept
     origin: Origin = "chats"
+    suppressed: bool = False  # the person has taken it out of MEMORY; it holds, and is found when searched for
 
 
 class FactSource(Struct, frozen=True):
@@ -186,6 +189,57 @@ class StoredRow(Struct):
     status: Literal["current", "superseded", "withdrawn", "forgotten"]
     statement_keys: list[str]
     digest: str | None
+    text: str = ""
+    superseded_by: UUID | None = None
+    suppressed: bool = False
+
+
+class PersonFact(KnownFact, kw_only=True):
+    """What the person has told the app: a row of memory_facts, in which it has the last word."""
+
+    id: UUID
+
+
+class Entry(Struct):
+    """An entry of MEMORY: a row of memory_entries, without the user."""
+
+    id: UUID
+    section: MemorySection
+    position: int  # within its section; entries of one position stand in the order of their ids
+    text: str  # one line
+    fact_ids: list[UUID]  # that it says; at least one
+    origin: EntryOrigin
+
+
+class StoredEntry(Entry, kw_only=True):
+    """An entry as it stands in MEMORY now."""
+
+    fresh: bool  # its facts are as they were when it was written, and all of them hold
+
+
+class SavedMemory(Struct):
+    """MEMORY as it stands now, and how many entries differ from before."""
+
+    memory_md: str
+    added: int
+    changed: int
+    removed: int
+
+
+class AdoptedEdits(Struct):
+    """Lines of MEMORY that the person has taken out, written anew and put in."""
+
+    deleted: int
+    edited: int
+    added: int
+
+
+class ErasedStatement(Struct):
+    """What is known of a statement by what the person has erased."""
+
+    key: str
+    erased: bool  # it says what was erased
+    since: str | None = None  # not erased, but what held since then instead was: YYYY, YYYY-MM or YYYY-MM-DD
 
 
 class ProfileRow(Struct):

@@ -14,6 +14,7 @@ from flows.store.chunks import ChunkTable
 from flows.store.deliveries import DeliveryTable
 from flows.store.exports import ExportBucket
 from flows.store.facts import FactTable
+from flows.store.memory import MemoryTable
 from flows.store.passes import PassTable
 from flows.store.profiles import ProfileTable
 from flows.store.requests import Requests, SupabaseRequests
@@ -29,6 +30,7 @@ class Store:
     answers: AnswerTable
     facts: FactTable
     deliveries: DeliveryTable
+    memory: MemoryTable
     exports: ExportBucket
 
     @classmethod
@@ -40,6 +42,7 @@ class Store:
             AnswerTable(requests),
             FactTable(requests),
             DeliveryTable(requests),
+            MemoryTable(requests),
             exports,
         )
 

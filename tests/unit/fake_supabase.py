@@ -16,12 +16,17 @@ from flows.store.client import Store
 from flows.store.exports import ExportBucket
 from flows.store.requests import Page, Query, Row
 from tests.unit.fake_deliveries import FakeDeliveries
+from tests.unit.fake_memory import FakeMemory
 
 USER = UUID("00000000-0000-4000-8000-000000000001")
 RUN = "11111111-0000-4000-8000-000000000001"
 
 
-class FakeSupabase(FakeDeliveries):
+#: Columns of memory_facts that no pass writes.
+_OF_THE_PERSON = {"origin": "chats", "suppressed": False}
+
+
+class FakeSupabase(FakeDeliveries, FakeMemory):
     """Behind a Store: `store()`. `owned` makes a user whose row says processing by RUN."""
 
     def __init__(self, max_rows: int = 1_000) -> None:
@@ -35,6 +40,9 @@ class FakeSupabase(FakeDeliveries):
             "memory_facts": [],
             "memory_decisions": [],
             "full_pass_deliveries": [],
+            "memory_entries": [],
+            "memory_erasures": [],
+            "memory_versions": [],
         }
         self.pauses: dict[str, float] = {}
         self.progress: list[tuple[str, int]] = []
@@ -213,7 +221,9 @@ class FakeSupabase(FakeDeliveries):
     def _full_pass_save_memory_facts(self, user_id: str, run_id: str, facts: list[Row]) -> int:
         self._require_owner(user_id, run_id)
         rows = {row["id"]: row for row in self.tables["memory_facts"]}
-        rows |= {fact["id"]: {"superseded_by": None, "status": "current", **fact, "user_id": user_id} for fact in facts}
+        for fact in facts:
+            kept = {name: rows.get(fact["id"], {}).get(name, value) for name, value in _OF_THE_PERSON.items()}
+            rows[fact["id"]] = {"superseded_by": None, "status": "current", **fact, **kept, "user_id": user_id}
         self.tables["memory_facts"] = list(rows.values())
         return len(facts)
 
