@@ -14,7 +14,7 @@ from prefect import allow_failure, flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows import report
-from flows.chunks import saving, writing
+from flows.chunks import forgetting, saving, writing
 from flows.chunks.saving import Saved
 from flows.extraction import extract
 from flows.extraction.extract import Extracted
@@ -58,6 +58,8 @@ async def chunk_conversations(user_id: UUID, export: Path, expected: int | None)
 async def save_chunks(user_id: UUID, chunks_file: Path, replace: bool = False) -> Saved:
     """Step 3: the user's rows of conversation_chunks are the chunks of this export, beside those of other sources."""
     async with step(Step.SAVE_CHUNKS, user_id) as figures:
+        if forgotten := await forgetting.leave_out(current_store().memory, user_id, chunks_file):
+            figures.add({"forgotten": forgotten})
         saved = await saving.save(current_store().chunks, user_id, run_id(), chunks_file, replace)
         figures.add(saved.figures())
         return saved

@@ -178,6 +178,7 @@ class FactRow(KnownFact, kw_only=True, omit_defaults=False):
     """A fact with all that says it, as it is saved."""
 
     statement_keys: list[str]
+    traces: list[str]  # by which it is known again in other words
     digest: str  # of everything else
     sources: list[FactSource]
 
@@ -189,7 +190,7 @@ class StoredRow(Struct):
     status: Literal["current", "superseded", "withdrawn", "forgotten"]
     statement_keys: list[str]
     digest: str | None
-    text: str = ""
+    traces: list[str] | None = None  # None: of a row from before they were kept
     superseded_by: UUID | None = None
     suppressed: bool = False
 
@@ -198,6 +199,7 @@ class PersonFact(KnownFact, kw_only=True):
     """What the person has told the app: a row of memory_facts, in which it has the last word."""
 
     id: UUID
+    traces: list[str] | None = None  # None: no pass has seen it
 
 
 class Entry(Struct):

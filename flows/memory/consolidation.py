@@ -6,8 +6,9 @@ from pathlib import Path
 from uuid import UUID
 
 from flows import spool
-from flows.memory import fact_rows, grouping, merging
-from flows.records import FactRow, FoundFact, KnownFact, StoredRow
+from flows.memory import fact_rows, grouping, last_word, merging
+from flows.memory.last_word import Heard
+from flows.records import FoundFact, StoredRow
 from flows.store.client import current_store
 
 
@@ -18,13 +19,14 @@ class Consolidated:
     current: int
     superseded: int
     withdrawn: int
+    erased: int  # that say what the person wants forgotten
     clusters: int  # about which a model decides
     asked: int
     undecided: int
 
     def figures(self) -> dict[str, int]:
         """For the log line; what is told of step 4 is left out, and what is seldom when there is none."""
-        seldom = {"withdrawn": self.withdrawn, "undecided": self.undecided}
+        seldom = {"withdrawn": self.withdrawn, "forgotten": self.erased, "undecided": self.undecided}
         return {
             "statements": self.statements,
             "current": self.current,
@@ -45,28 +47,31 @@ async def consolidate(user_id: UUID, run_id: str, found: Path, to: Path, erase: 
     merged = await merging.merge(user_id, said)
     stored = [row async for row in current_store().facts.stored(user_id)]
     rows = await asyncio.to_thread(fact_rows.rows, user_id, merged, stored)
-    withdrawn = await _save(user_id, run_id, rows, stored, erase)
-    current = [row for row in reversed(rows) if row.status == "current"]
-    spool.write(
-        to, (KnownFact(**{name: getattr(row, name) for name in KnownFact.__struct_fields__}) for row in current)
-    )
+    heard = await last_word.heard(user_id, rows, stored)
+    withdrawn = await _save(user_id, run_id, heard, stored, erase)
+    current = last_word.known(heard, stored)
+    spool.write(to, current)
     return Consolidated(
         facts=facts,
         statements=statements,
         current=len(current),
-        superseded=len(rows) - len(current),
+        superseded=len(heard.rows) + len(heard.person) - len(current),
         withdrawn=withdrawn,
+        erased=len(heard.erased),
         clusters=merged.clusters,
         asked=merged.asked,
         undecided=merged.undecided,
     )
 
 
-async def _save(user_id: UUID, run_id: str, rows: list[FactRow], stored: list[StoredRow], erase: bool) -> int:
+async def _save(user_id: UUID, run_id: str, heard: Heard, stored: list[StoredRow], erase: bool) -> int:
     """Writes what has changed; returns how many facts nothing says any more."""
     digests: dict[UUID | None, str | None] = {row.id: row.digest for row in stored}
-    table = current_store().facts
-    await table.save(user_id, run_id, [row for row in rows if digests.get(row.id) != row.digest])
-    kept = {row.id for row in rows}
+    store = current_store()
+    await store.memory.erase_again(user_id, run_id, heard.erased)
+    rows = await asyncio.to_thread(fact_rows.sealed, heard.rows)
+    await store.facts.save(user_id, run_id, [row for row in rows if digests.get(row.id) != row.digest])
+    await store.memory.settle_person_facts(user_id, run_id, heard.settled)
+    kept = {fact.id for fact in (*rows, *heard.person, *heard.erased)}
     gone = [row.id for row in stored if row.id not in kept and row.status in ("current", "superseded")]
-    return await table.withdraw(user_id, run_id, gone, erase)
+    return await store.facts.withdraw(user_id, run_id, gone, erase)

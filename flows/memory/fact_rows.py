@@ -6,7 +6,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from flows.memory import placing
+from flows.memory import placing, traces
 from flows.memory.merging import Merged
 from flows.memory.statements import Said, Statement
 from flows.records import FactRow, FactSource, StoredRow
@@ -16,12 +16,20 @@ _DAY = len("2024-05-01")
 
 
 def rows(user_id: UUID, merged: Merged, stored: Iterable[StoredRow]) -> list[FactRow]:
-    """All facts, the one said last first, so that each comes after that which supersedes it."""
+    """All facts, the one said last first, so that each comes after that which supersedes it; without digests."""
     ids = _ids(user_id, merged.said.values(), stored)
     successors = merged.successors()
     made = [_row(said, ids, merged.said.get(successors.get(key, b""))) for key, said in merged.said.items()]
     made.sort(key=lambda row: (row.said_last or "", row.text, row.valid_from or "", row.id), reverse=True)
     return made
+
+
+def sealed(rows: list[FactRow]) -> list[FactRow]:
+    """With the digest of each, by which is known whether it has changed."""
+    for row in rows:
+        row.digest = ""
+        row.digest = hashlib.blake2b(msgspec.json.encode(row), digest_size=_DIGEST_BYTES).hexdigest()
+    return rows
 
 
 def _ids(user_id: UUID, all_said: Iterable[Said], stored: Iterable[StoredRow]) -> dict[bytes, UUID]:
@@ -53,7 +61,7 @@ def _new(user_id: UUID, key: bytes, taken: set[UUID]) -> UUID:
 def _row(said: Said, ids: Mapping[bytes, UUID], successor: Said | None) -> FactRow:
     statement, newer = said.statement, successor.statement if successor else None
     sources = _sources(said)
-    row = FactRow(
+    return FactRow(
         kind=statement.kind,
         text=statement.text,
         id=ids[statement.key],
@@ -71,11 +79,10 @@ def _row(said: Said, ids: Mapping[bytes, UUID], successor: Said | None) -> FactR
         conversations=len({source.conversation_id for source in sources}),
         section=placing.section(statement.kind, statement.subject, statement.slot),
         statement_keys=said.keys,
+        traces=traces.traces(statement),
         digest="",
         sources=sources,
     )
-    row.digest = hashlib.blake2b(msgspec.json.encode(row), digest_size=_DIGEST_BYTES).hexdigest()
-    return row
 
 
 def _message(source: FactSource) -> int | str:

@@ -65,6 +65,11 @@ def may_replace(newer: Statement, older: Statement) -> bool:
     return said is not None and before is not None and said > before
 
 
+def symbols(text: str) -> set[str]:
+    """What is neither letter, digit nor punctuation, and tells C++ from C#."""
+    return set(_SYMBOL.findall(text))
+
+
 def _agree(first: str | None, second: str | None) -> bool:
     """Whether one of the dates can mean the other: it is none, or the other lies within it."""
     shorter, longer = sorted((first or "", second or ""), key=len)
@@ -114,7 +119,7 @@ def _names_differ(first: Statement, second: Statement) -> bool:
 
 
 def _signs_differ(first: str, second: str) -> bool:
-    return set(_SYMBOL.findall(first)) != set(_SYMBOL.findall(second))
+    return symbols(first) != symbols(second)
 
 
 def _denials_differ(first: Statement, second: Statement) -> bool:

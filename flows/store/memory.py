@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from flows.records import AdoptedEdits, Entry, ErasedStatement, PersonFact, SavedMemory, StoredEntry
+from flows.records import AdoptedEdits, Entry, ErasedStatement, FactRow, PersonFact, SavedMemory, StoredEntry
 from flows.store.requests import Query, Requests, pages
 
 _IDS_AT_ONCE = 1_000
@@ -57,7 +57,8 @@ class MemoryTable:
         """Writes by which fact each of these is superseded, and until when it held; None: it holds."""
         for some in _portions(facts, _IDS_AT_ONCE):
             rows = [
-                {"id": str(fact.id), "superseded_by": _text(fact.superseded_by), "valid_to": fact.valid_to}
+                {"id": str(fact.id), "superseded_by": _text(fact.superseded_by)}
+                | {"valid_to": fact.valid_to, "traces": fact.traces}
                 for fact in some
             ]
             arguments = {"p_user_id": str(user_id), "p_run_id": run_id, "p_facts": rows}
@@ -79,13 +80,21 @@ class MemoryTable:
     async def erased(self, user_id: UUID, statements: Sequence[dict[str, Any]]) -> list[ErasedStatement]:
         """Of the statements those that erasures say something of.
 
-        A statement is {"key", "keys" of all its wordings, "text", "subject", "slot", "stance", "said_last"}.
+        A statement is {"key", "keys" of all its wordings, "text", "traces", "subject", "slot", "stance", "said_last"}.
         """
         found: list[ErasedStatement] = []
         for some in _portions(statements, _STATEMENTS_AT_ONCE):
             arguments = {"p_user_id": str(user_id), "p_statements": list(some)}
             found += msgspec.convert(await self._requests.rpc("full_pass_erased", arguments), list[ErasedStatement])
         return found
+
+    async def erase_again(self, user_id: UUID, run_id: str, rows: Sequence[FactRow]) -> None:
+        """Deletes facts that say what was erased, and the answers that they come from."""
+        for some in _portions(rows, _STATEMENTS_AT_ONCE):
+            names = ("id", "text", "subject", "sources")
+            facts = msgspec.to_builtins([{name: getattr(row, name) for name in names} for row in some])
+            arguments = {"p_user_id": str(user_id), "p_run_id": run_id, "p_facts": facts}
+            await self._requests.rpc("full_pass_erase_again", arguments)
 
 
 def _portions(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

@@ -106,7 +106,10 @@ def test_where_graphql_is_on_strangers_see_no_table_and_users_those_that_they_re
     )
     assert {key for key in found if "graphql" in key} == {
         f"pg_graphql_authenticated_table_exposed_public_{table}"
-        for table in ("user_profiles", "conversation_chunks", "chunk_facts", "memory_facts", "memory_fact_sources")
+        for table in (
+            *("user_profiles", "conversation_chunks", "chunk_facts", "memory_facts", "memory_fact_sources"),
+            *("memory_entries", "memory_versions"),
+        )
     }
 
 

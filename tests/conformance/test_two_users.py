@@ -64,6 +64,12 @@ COLUMNS_SINCE = """
     create table memory_decisions (user_id uuid, question_key text, decision jsonb);
     create table full_pass_deliveries (
         user_id uuid, object_names text[], object_versions text[], body_hash text, state text);
+    alter table user_profiles add full_pass_memory_digest text;
+    create table memory_entries (
+        user_id uuid, id uuid, section text, position integer, text text, fact_ids uuid[], origin text);
+    create table memory_versions (user_id uuid, version integer, kind text, memory_md text);
+    create table memory_erasures (user_id uuid, erased_at timestamptz);
+    create table memory_secrets (user_id uuid primary key, inner_pad bytea, outer_pad bytea);
 """
 
 
@@ -94,6 +100,10 @@ WITHOUT = {
     "full_pass_guard on memory_fact_sources": "delete memory_fact_sources",
     "full_pass_guard on memory_decisions": "insert memory_decisions",
     "full_pass_guard on full_pass_deliveries": "truncate full_pass_deliveries",
+    "full_pass_guard on memory_entries": "update memory_entries",
+    "full_pass_guard on memory_versions": "delete memory_versions",
+    "full_pass_guard on memory_erasures": "delete memory_erasures",
+    "full_pass_guard on memory_secrets": "insert memory_secrets",
     "full_pass_guard_truncate on user_profiles": "truncate user_profiles",
     "full_pass_guard_truncate on conversation_chunks": "truncate conversation_chunks",
 }
@@ -139,8 +149,10 @@ def test_rights_are_what_is_needed_and_no_more(db):
     assert [row[0] for row in rights] == [
         "chunk_facts authenticated:SELECT",
         f"conversation_chunks {four}",
+        "memory_entries authenticated:SELECT",
         "memory_fact_sources authenticated:SELECT",
         "memory_facts authenticated:SELECT",
+        "memory_versions authenticated:SELECT",
         f"user_profiles {four}",
     ]
 

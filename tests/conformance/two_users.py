@@ -29,6 +29,8 @@ TABLES = (
     *("user_profiles", "conversation_chunks", "chunk_facts", "extraction_batches", "model_replies", "model_pauses"),
     *("memory_facts", "memory_fact_sources", "memory_decisions"),
     "full_pass_deliveries",
+    *("memory_facts", "memory_fact_sources", "memory_decisions", "memory_entries", "memory_versions"),
+    *("memory_erasures", "memory_secrets"),
 )
 
 #: The worst that an app could say of its tables and ours.
@@ -57,6 +59,11 @@ FACT_ROWS = """
     insert into memory_decisions values ('{user}', 'question', '{{}}');
     insert into full_pass_deliveries (user_id, object_names, object_versions, body_hash, state)
         values ('{user}', '{{{user}/export.zip}}', '{{null}}', 'hash', 'ended');
+    insert into memory_entries (user_id, id, section, position, text, fact_ids, origin)
+        values ('{user}', '{user}', 'beliefs', 0, 'I like tea.', array['{user}'::uuid], 'facts');
+    insert into memory_versions (user_id, version, kind) values ('{user}', 1, 'memory');
+    insert into memory_erasures (user_id) values ('{user}');
+    insert into memory_secrets values ('{user}', '', '');
 """
 
 OWNED = {
@@ -72,6 +79,7 @@ OWNED = {
     "progress_percent": "1",
     "import_cost_json": "{}",
     "full_pass_imports": "{}",
+    "full_pass_memory_digest": "x",
     "user_id": THIRD,
 }
 
@@ -96,6 +104,11 @@ _INSERTS = {
     "memory_facts": f"(id, user_id, kind, text) values ('{THIRD}', '{USER}', 'belief', 'I like poison.')",
     "memory_fact_sources": f"(user_id, fact_id, chunk_key, conversation_id) values ('{USER}', '{USER}', 'k', 'c')",
     "memory_decisions": f"values ('{USER}', 'new', '{{}}')",
+    "memory_entries": f"(user_id, id, section, position, text, fact_ids, origin) values ('{USER}', '{THIRD}',"
+    f" 'beliefs', 1, 'I like poison.', array['{USER}'::uuid], 'person')",
+    "memory_versions": f"(user_id, version, kind) values ('{USER}', 2, 'memory')",
+    "memory_erasures": f"(user_id) values ('{USER}')",
+    "memory_secrets": f"values ('{THIRD}', '', '')",
 }
 _CHANGES = {
     "chunk_facts": "facts = '[1]'",
@@ -105,6 +118,10 @@ _CHANGES = {
     "memory_facts": "text = 'I like poison.'",
     "memory_fact_sources": "quote = 'I like poison.'",
     "memory_decisions": "decision = '[1]'",
+    "memory_entries": "text = 'I like poison.'",
+    "memory_versions": "memory_md = 'x'",
+    "memory_erasures": "erased_at = now()",
+    "memory_secrets": "inner_pad = 'x'",
 }
 
 
@@ -159,6 +176,11 @@ def on_the_neighbour() -> list[Attempt]:
         Attempt("delete conversation_chunks", f"delete from conversation_chunks {theirs} returning 1"),
         Attempt("insert for them", f"insert into conversation_chunks (user_id) values ('{OTHER}') returning 1"),
         Attempt("call full_pass_complete", f"select full_pass_complete('{OTHER}', 'run-2')"),
+        Attempt("read their key", f"select 1 from memory_secrets where user_id in ('{USER}', '{OTHER}')"),
+        Attempt("hash with their key", f"select full_pass_keyed('{OTHER}', array['x'])"),
+        Attempt("export their memory", f"select memory_export('{OTHER}')"),
+        Attempt("forget for them", f"select memory_forget('{OTHER}', '{OTHER}')"),
+        Attempt("add for them", f"select memory_add('x', null, '{OTHER}')"),
         Attempt("call full_pass_take_due", "select 1 from full_pass_take_due(1, '1 minute') union all select 1"),
     ]
 

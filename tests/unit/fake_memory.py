@@ -107,6 +107,11 @@ class FakeMemory:
                     found.append({"key": statement["key"], "erased": False, "since": erased.get("since")})
         return found
 
+    def _full_pass_erase_again(self, user_id: str, run_id: str, facts: list[Row]) -> None:
+        self._require_owner(user_id, run_id)
+        gone = {fact["id"] for fact in facts}
+        self.tables["memory_facts"] = [row for row in self.tables["memory_facts"] if row["id"] not in gone]
+
     def _add_line(self, user_id: str, text: str, section: str) -> None:
         fact = self.add_person_fact(
             text, "2026-11-26T00:00:00Z", kind=_KINDS.get(section, "belief"), section=section, user_id=user_id
