@@ -75,6 +75,7 @@ bench-memory: $(VENV)/.installed
 	$(BIN)/python -m tests.benchmarks.consolidate
 	$(BIN)/python -m tests.benchmarks.candidates
 	$(BIN)/python -m tests.benchmarks.planted
+	$(BIN)/python -m tests.benchmarks.search
 
 ## bench-limits: how near runs come to the rate limits of small tiers, beside runs without pacing (20 minutes)
 bench-limits: $(VENV)/.installed

@@ -745,9 +745,9 @@ create schema if not exists full_pass;
 revoke all on schema full_pass from public;
 grant usage on schema full_pass to authenticated, service_role;
 
--- Whose memory is meant: the user's own, or whichever service_role and the owner name. Locks the row, as a pass does.
-create or replace function full_pass.person(p_user_id uuid)
-returns uuid language plpgsql set search_path = '' as $$
+-- Whose memory is meant: the user's own, or whichever service_role and the owner name.
+create or replace function full_pass.whose(p_user_id uuid)
+returns uuid language plpgsql stable set search_path = '' as $$
 declare
     v_role name := coalesce(nullif(current_setting('role', true), 'none'), session_user);
     v_person uuid := auth.uid();
@@ -759,10 +759,22 @@ begin
     elsif p_user_id <> v_person then
         v_person := null;
     end if;
-    perform from public.user_profiles where user_id = v_person for update;
-    if not found then
+    if v_person is null then
         raise exception using errcode = 'insufficient_privilege', message = 'there is no such memory of yours',
             hint = 'A user names none but the own; service_role names p_user_id.';
+    end if;
+    return v_person;
+end $$;
+
+-- The same, with the row locked as a pass does.
+create or replace function full_pass.person(p_user_id uuid)
+returns uuid language plpgsql set search_path = '' as $$
+declare
+    v_person uuid := full_pass.whose(p_user_id);
+begin
+    perform from public.user_profiles where user_id = v_person for update;
+    if not found then
+        raise exception using errcode = 'no_data_found', message = 'user_profiles has no row for the user';
     end if;
     return v_person;
 end $$;
