@@ -982,7 +982,8 @@ returns jsonb language sql set search_path = '' as $$ select full_pass.memory_re
 create or replace function public.memory_export(p_user_id uuid default null)
 returns jsonb language sql set search_path = '' as $$ select full_pass.memory_export(p_user_id) $$;
 
--- Of functions whose name begins with p_name (and of all that lie where no API looks): for users and service_role.
+-- Of functions whose name begins with p_name (and of all that lie where no API looks): for users and service_role. What is
+-- immutable knows nothing of anybody, and stays for all.
 create or replace procedure public.full_pass_open_functions(p_name text)
 language plpgsql set search_path = '' as $$
 declare
@@ -990,7 +991,7 @@ declare
 begin
     for v_routine in
         select oid from pg_catalog.pg_proc where pronamespace = 'public'::regnamespace and starts_with(proname, p_name)
-            or pronamespace = 'full_pass'::regnamespace and prosecdef
+            or pronamespace = 'full_pass'::regnamespace and prosecdef and provolatile <> 'i'
     loop
         execute format('revoke execute on routine %s from public, anon', v_routine);
         execute format('grant execute on routine %s to authenticated, service_role', v_routine);

@@ -62,9 +62,10 @@ returns text language sql immutable parallel safe set search_path = '' as $$
     select left(md5(p_user_id::text), 8)
 $$;
 
--- It is dear, so the planner had better look it up than work it out.
-create or replace function public.full_pass_search_vector(p_user_id uuid, p_text text)
-returns tsvector language plpgsql immutable parallel safe cost 100000 set search_path = '' as $$
+-- It is dear, so the planner had better look it up than work it out. Whoever may write a row writes its index, too, so
+-- everybody may execute it; with the owner's rights, since what it calls is not for everybody.
+create or replace function full_pass.search_vector(p_user_id uuid, p_text text)
+returns tsvector language plpgsql immutable parallel safe cost 100000 security definer set search_path = '' as $$
 declare
     v_mark text := left(md5(p_user_id::text), 8);
 begin
@@ -73,11 +74,11 @@ begin
 end $$;
 
 create index if not exists memory_facts_search on public.memory_facts
-    using gin (public.full_pass_search_vector(user_id, text));
+    using gin (full_pass.search_vector(user_id, text));
 create index if not exists memory_fact_sources_search on public.memory_fact_sources
-    using gin (public.full_pass_search_vector(user_id, quote));
+    using gin (full_pass.search_vector(user_id, quote));
 create index if not exists conversation_chunks_search on public.conversation_chunks
-    using gin (public.full_pass_search_vector(user_id, content));
+    using gin (full_pass.search_vector(user_id, content));
 
 -- Where there is no pg_trgm.
 create or replace function public.full_pass_no_likeness(p_one text, p_other text)
@@ -108,15 +109,15 @@ create or replace function public.full_pass_search_once(
     with found as (
         select 'fact' as kind, f.id, f.user_id, LIKENESS(p_asked, f.text) as likeness from (
             select f.id, f.user_id, f.text from public.memory_facts as f
-            where public.full_pass_search_vector(f.user_id, f.text) @@ p_query limit p_most) as f
+            where full_pass.search_vector(f.user_id, f.text) @@ p_query limit p_most) as f
         union all
         select 'fact', s.fact_id, s.user_id, 0.9 * LIKENESS(p_asked, s.quote) from (
             select s.fact_id, s.user_id, s.quote from public.memory_fact_sources as s
-            where public.full_pass_search_vector(s.user_id, s.quote) @@ p_query limit p_most) as s
+            where full_pass.search_vector(s.user_id, s.quote) @@ p_query limit p_most) as s
         union all
         select 'chunk', c.id, c.user_id, 0.5 from (
             select c.id, c.user_id from public.conversation_chunks as c
-            where p_chunks and public.full_pass_search_vector(c.user_id, c.content) @@ p_query limit p_most) as c
+            where p_chunks and full_pass.search_vector(c.user_id, c.content) @@ p_query limit p_most) as c
     ), best as (
         select kind, id, max(likeness) + p_more as score from found
         where user_id = p_user_id and likeness >= p_least group by kind, id
@@ -163,14 +164,14 @@ begin
     end if;
     if cardinality(v_words) > 0 then
         v_found := public.full_pass_search_once(
-            v_user_id, p_query, public.full_pass_search_query(v_user_id, v_words, 5, '&'), 100, 0, 1, true);
+            v_user_id, p_query, public.full_pass_search_query(v_user_id, v_words, 5, '&'), 60, 0, 1, true);
         if jsonb_array_length(v_found) < p_limit and cardinality(v_words) > 1 then
             v_found := v_found || public.full_pass_search_once(
-                v_user_id, p_query, public.full_pass_search_query(v_user_id, v_words, 5, '|'), 150, 0, 0, true);
+                v_user_id, p_query, public.full_pass_search_query(v_user_id, v_words, 5, '|'), 80, 0, 0, true);
         end if;
         if v_found = '[]' then
             v_found := public.full_pass_search_once(
-                v_user_id, p_query, public.full_pass_search_query(v_user_id, v_words, 2, '|'), 300, 0.4, 0, false);
+                v_user_id, p_query, public.full_pass_search_query(v_user_id, v_words, 2, '|'), 200, 0.4, 0, false);
         end if;
     end if;
     return query
@@ -223,9 +224,9 @@ $$;
 do $$
 begin
     set local enable_seqscan = off;
-    perform from public.memory_facts where public.full_pass_search_vector(user_id, text) @@ 'x';
-    perform from public.memory_fact_sources where public.full_pass_search_vector(user_id, quote) @@ 'x';
-    perform from public.conversation_chunks where public.full_pass_search_vector(user_id, content) @@ 'x';
+    perform from public.memory_facts where full_pass.search_vector(user_id, text) @@ 'x';
+    perform from public.memory_fact_sources where full_pass.search_vector(user_id, quote) @@ 'x';
+    perform from public.conversation_chunks where full_pass.search_vector(user_id, content) @@ 'x';
     set local enable_seqscan = on;
 end $$;
 

@@ -96,6 +96,16 @@ def test_nobody_finds_what_is_another_persons(known):
     assert [row["text"] for row in found] == ["I live in Paris."]
 
 
+def test_users_write_rows_of_the_apps_own_beside_the_index(known):
+    known.script(
+        'create policy "app" on conversation_chunks for insert with check (auth.uid() = user_id);'
+        "grant insert on conversation_chunks to authenticated"
+    )
+    own = "insert into conversation_chunks (user_id, content) values ($1, 'a kayak trip')"
+    known.run(own, USER, **MINE)
+    assert search(known, "kayak") == ["a kayak trip"]
+
+
 def test_what_was_forgotten_is_not_found(known):
     identity = known.value("select id from memory_facts where text = 'I live in Porto.'")
     known.run("select memory_forget($1)", identity, **MINE)
