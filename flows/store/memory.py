@@ -1,11 +1,12 @@
 """The entries of MEMORY, and what the person wants of it."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from flows.portions import by_count
 from flows.records import AdoptedEdits, Entry, ErasedStatement, FactRow, PersonFact, SavedMemory, StoredEntry
 from flows.store.requests import Query, Requests, pages
 
@@ -55,7 +56,7 @@ class MemoryTable:
 
     async def settle_person_facts(self, user_id: UUID, run_id: str, facts: Sequence[PersonFact]) -> None:
         """Writes by which fact each of these is superseded, and until when it held; None: it holds."""
-        for some in _portions(facts, _IDS_AT_ONCE):
+        for some in by_count(facts, _IDS_AT_ONCE):
             rows = [
                 {"id": str(fact.id), "superseded_by": _text(fact.superseded_by)}
                 | {"valid_to": fact.valid_to, "traces": fact.traces}
@@ -72,8 +73,8 @@ class MemoryTable:
     async def erased_conversations(self, user_id: UUID, conversation_ids: Sequence[str]) -> set[str]:
         """Those of the conversations that the person has forgotten."""
         erased: set[str] = set()
-        for some in _portions(conversation_ids, _IDS_AT_ONCE):
-            arguments = {"p_user_id": str(user_id), "p_conversation_ids": list(some)}
+        for some in by_count(conversation_ids, _IDS_AT_ONCE):
+            arguments = {"p_user_id": str(user_id), "p_conversation_ids": some}
             erased |= set(await self._requests.rpc("full_pass_erased_conversations", arguments))
         return erased
 
@@ -83,23 +84,18 @@ class MemoryTable:
         A statement is {"key", "keys" of all its wordings, "text", "traces", "subject", "slot", "stance", "said_last"}.
         """
         found: list[ErasedStatement] = []
-        for some in _portions(statements, _STATEMENTS_AT_ONCE):
-            arguments = {"p_user_id": str(user_id), "p_statements": list(some)}
+        for some in by_count(statements, _STATEMENTS_AT_ONCE):
+            arguments = {"p_user_id": str(user_id), "p_statements": some}
             found += msgspec.convert(await self._requests.rpc("full_pass_erased", arguments), list[ErasedStatement])
         return found
 
     async def erase_again(self, user_id: UUID, run_id: str, rows: Sequence[FactRow]) -> None:
         """Deletes facts that say what was erased, and the answers that they come from."""
-        for some in _portions(rows, _STATEMENTS_AT_ONCE):
+        for some in by_count(rows, _STATEMENTS_AT_ONCE):
             names = ("id", "text", "subject", "sources")
             facts = msgspec.to_builtins([{name: getattr(row, name) for name in names} for row in some])
             arguments = {"p_user_id": str(user_id), "p_run_id": run_id, "p_facts": facts}
             await self._requests.rpc("full_pass_erase_again", arguments)
-
-
-def _portions(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]
 
 
 def _text(identity: UUID | None) -> str | None:
