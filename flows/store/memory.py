@@ -57,7 +57,7 @@ class MemoryTable:
     async def settle_person_facts(self, user_id: UUID, run_id: str, facts: Sequence[PersonFact]) -> None:
         """Writes by which fact each of these is superseded, and until when it held; None: it holds."""
         for some in by_count(facts, _IDS_AT_ONCE):
-            rows = [
+            rows: list[dict[str, Any]] = [
                 {"id": str(fact.id), "superseded_by": _text(fact.superseded_by)}
                 | {"valid_to": fact.valid_to, "traces": fact.traces}
                 for fact in some
