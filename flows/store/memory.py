@@ -55,10 +55,10 @@ class MemoryTable:
             yield msgspec.convert({name: value for name, value in row.items() if value is not None}, PersonFact)
 
     async def settle_person_facts(self, user_id: UUID, run_id: str, facts: Sequence[PersonFact]) -> None:
-        """Writes by which fact each of these is superseded, and until when it held; None: it holds."""
+        """Writes whether each of these holds, by which fact it is superseded, and until when it held."""
         for some in by_count(facts, _IDS_AT_ONCE):
             rows: list[dict[str, Any]] = [
-                {"id": str(fact.id), "superseded_by": _text(fact.superseded_by)}
+                {"id": str(fact.id), "status": fact.status, "superseded_by": _text(fact.superseded_by)}
                 | {"valid_to": fact.valid_to, "traces": fact.traces}
                 for fact in some
             ]

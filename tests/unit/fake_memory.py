@@ -90,7 +90,7 @@ class FakeMemory:
         self._require_owner(user_id, run_id)
         rows = {row["id"]: row for row in self.tables["memory_facts"]}
         for fact in facts:
-            rows[fact["id"]] |= fact | {"status": "superseded" if fact["superseded_by"] else "current"}
+            rows[fact["id"]] |= fact
 
     def _full_pass_erased_conversations(self, user_id: str, conversation_ids: list[str]) -> list[str]:
         erased = {row["conversation_id"] for row in self.tables["memory_erasures"] if row["user_id"] == user_id}

@@ -408,20 +408,22 @@ begin
 end $$;
 
 -- By which fact of the chats each of these, which the person has told the app, is superseded, and until when it held.
--- p_facts: array of {"id", "superseded_by", "valid_to", "traces"?}.
+-- Superseded by none: what superseded it was erased. p_facts: array of {"id", "status", "superseded_by", "valid_to",
+-- "traces"?}.
 create or replace function public.full_pass_settle_person_facts(p_user_id uuid, p_run_id text, p_facts jsonb)
 returns void language plpgsql set search_path = '' as $$
 begin
     perform public.full_pass_require_owner(p_user_id, p_run_id);
     update public.memory_facts as f set
-        status = case when there.id is null then 'current' else 'superseded' end,
+        status = given.status,
         superseded_by = there.id, valid_to = given.valid_to, traces = coalesce(given.traces, f.traces),
         updated_at = now()
-    from jsonb_to_recordset(p_facts) as given(id uuid, superseded_by uuid, valid_to text, traces text[])
+    from jsonb_to_recordset(p_facts) as given(
+        id uuid, status text, superseded_by uuid, valid_to text, traces text[])
     left join public.memory_facts as there on there.user_id = p_user_id and there.id = given.superseded_by
     where f.user_id = p_user_id and f.id = given.id and f.origin = 'person' and f.status in ('current', 'superseded')
-        and (f.superseded_by, f.valid_to, f.traces)
-            is distinct from (there.id, given.valid_to, coalesce(given.traces, f.traces));
+        and (f.status, f.superseded_by, f.valid_to, f.traces)
+            is distinct from (given.status, there.id, given.valid_to, coalesce(given.traces, f.traces));
 end $$;
 
 -- Erasing

@@ -275,6 +275,15 @@ def test_an_entry_without_words_or_with_too_many_is_refused(person, text):
     assert person.memory == WHOLE
 
 
+def test_a_pass_writes_whether_what_the_person_told_still_holds(person):
+    told = person.call("correct", PORTO, "I live in Lisbon.")["fact"]
+    settle = "select full_pass_settle_person_facts($1, 'run-1', $2)"
+    for status in ("superseded", "current"):
+        given = json.dumps([{"id": told, "status": status, "superseded_by": None, "valid_to": None}])
+        person.db.run(settle, USER, given, **SERVICE)
+        assert person.facts["I live in Lisbon."]["status"] == status
+
+
 # Conversations
 
 

@@ -120,6 +120,16 @@ def test_it_stays_so_when_nothing_says_any_more_what_was_forgotten(passes, supab
     assert passes.rows()["I live in Lisbon."]["valid_to"] == "2024-05-01"
 
 
+def test_what_the_person_told_before_does_not_come_back_either(passes, supabase, monkeypatch):
+    supabase.add_person_fact("I live in Faro.", "2024-04-01T10:00:00+00:00", slot="home")
+    supabase.forget(text="I live in Porto.", slot="home", since="2024-05-01")
+    passes.consolidate(*MOVES)
+    assert texts(passes) == []
+    called = writes(supabase, monkeypatch)
+    passes.consolidate(*MOVES)
+    assert called == []
+
+
 # Other words
 
 
