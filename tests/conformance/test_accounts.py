@@ -14,10 +14,9 @@ from tests.integration.store.forms import migrate, rows
 from tests.integration.store.sql import OTHER, USER
 
 OF_USERS = ("user_profiles", "conversation_chunks", "chunk_facts", "extraction_batches", "model_replies")
-OF_FACTS = ("memory_facts", "memory_fact_sources", "memory_decisions", "full_pass_deliveries")
 OF_FACTS = (
     *("memory_facts", "memory_fact_sources", "memory_decisions", "memory_entries", "memory_versions"),
-    *("memory_erasures", "memory_secrets"),
+    *("memory_erasures", "memory_secrets", "full_pass_deliveries"),
 )
 CALL = "call full_pass_reference_accounts()"
 

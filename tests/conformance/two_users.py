@@ -27,10 +27,8 @@ THIRD = "00000000-0000-4000-8000-000000000003"
 
 TABLES = (
     *("user_profiles", "conversation_chunks", "chunk_facts", "extraction_batches", "model_replies", "model_pauses"),
-    *("memory_facts", "memory_fact_sources", "memory_decisions"),
-    "full_pass_deliveries",
     *("memory_facts", "memory_fact_sources", "memory_decisions", "memory_entries", "memory_versions"),
-    *("memory_erasures", "memory_secrets"),
+    *("memory_erasures", "memory_secrets", "full_pass_deliveries"),
 )
 
 #: The worst that an app could say of its tables and ours.
