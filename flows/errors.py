@@ -13,7 +13,6 @@
         ├── BudgetReached        the run may not spend more
         ├── OutOfRetries         so much has failed that the run gives up for now
         ├── IncompleteExtraction too many chunks have no facts
-        ├── NotReduced           the facts do not get fewer
         ├── RequestRejected      a request that the API takes for wrong
         ├── PromptTooLong        more than the model takes
         └── InvalidReply         the reply is not what was asked for
@@ -121,12 +120,6 @@ class OutOfRetries(ModelError):
 
 class IncompleteExtraction(ModelError):
     """More chunks than allowed have no facts because their calls failed."""
-
-
-class NotReduced(ModelError):
-    """A round of reduction left nearly as many facts as there were; its replies are kept, so the next would too."""
-
-    permanent = True
 
 
 class RequestRejected(ModelError):

@@ -5,7 +5,6 @@ counts; the data lies in the run's folder and in the database. What a step does 
 """
 
 import asyncio
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
@@ -13,14 +12,14 @@ from uuid import UUID
 from prefect import allow_failure, flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import report
+from flows import report, spool
 from flows.chunks import forgetting, saving, writing
 from flows.chunks.saving import Saved
 from flows.extraction import extract
 from flows.extraction.extract import Extracted
 from flows.llm.client import current_model, open_model
-from flows.memory import consolidation, document, reduction, sections
-from flows.records import RunFile, Step
+from flows.memory import consolidation, document, sections, selection
+from flows.records import Entry, RunFile, Step
 from flows.runs import deliveries, status
 from flows.runs.flow_runs import PassRequest
 from flows.runs.run_context import run_context
@@ -85,30 +84,33 @@ async def consolidate_facts(user_id: UUID, found_facts: Path, replace: bool = Fa
 
 @task(cache_policy=NO_CACHE)
 async def hierarchical_reduce(user_id: UUID, unique_facts: Path) -> Path:
-    """Step 6: facts of more than 200k tokens are merged until they fit one prompt."""
+    """Step 6: of all facts those that stand in MEMORY, as many as MEMORY_MAX_TOKENS has room for."""
     async with step(Step.HIERARCHICAL_REDUCE, user_id) as figures:
-        reduced_facts = unique_facts.with_name(RunFile.REDUCED_FACTS)
-        figures.add(asdict(await reduction.reduce(user_id, unique_facts, reduced_facts)))
-        return reduced_facts
+        chosen_facts = unique_facts.with_name(RunFile.CHOSEN_FACTS)
+        chosen = await selection.choose(user_id, unique_facts, chosen_facts)
+        figures.add(chosen.figures())
+        return chosen_facts
 
 
 @task(cache_policy=NO_CACHE)
-async def generate_memory(user_id: UUID, reduced_facts: Path) -> Path:
-    """Step 7: the MEMORY document."""
+async def generate_memory(user_id: UUID, chosen_facts: Path) -> Path:
+    """Step 7: the entries of MEMORY, each with the facts that say it."""
     async with step(Step.GENERATE_MEMORY, user_id) as figures:
-        memory_md = await document.generate(user_id, reduced_facts)
-        figures.add({"characters": len(memory_md)})
-        memory_file = reduced_facts.with_name(RunFile.MEMORY)
-        memory_file.write_text(memory_md, encoding="utf-8")
-        return memory_file
+        entries = chosen_facts.with_name(RunFile.ENTRIES)
+        generated = await document.generate(user_id, chosen_facts, entries)
+        figures.add(generated.figures())
+        return entries
 
 
 @task(cache_policy=NO_CACHE)
-async def save_memory(user_id: UUID, memory_file: Path) -> None:
-    """Step 8: user_profiles.memory_md."""
-    async with step(Step.SAVE_MEMORY, user_id):
-        memory_md = memory_file.read_text(encoding="utf-8")
-        await current_store().profiles.save_memory(user_id, run_id(), memory_md)
+async def save_memory(user_id: UUID, entries: Path) -> Path:
+    """Step 8: memory_entries, and user_profiles.memory_md as they render."""
+    async with step(Step.SAVE_MEMORY, user_id) as figures:
+        saved = await current_store().memory.save(user_id, run_id(), list(spool.read(entries, Entry)))
+        figures.add({"added": saved.added, "changed": saved.changed, "removed": saved.removed})
+        memory_file = entries.with_name(RunFile.MEMORY)
+        memory_file.write_text(saved.memory_md, encoding="utf-8")
+        return memory_file
 
 
 @task(cache_policy=NO_CACHE)
@@ -161,9 +163,9 @@ async def full_pass(
         saved = await save_chunks(user_id, chunks_file, asked.replace)
         extracted = await extract_facts(user_id, chunks_file)
         unique_facts = await consolidate_facts(user_id, extracted.facts_file, asked.replace)
-        reduced_facts = await hierarchical_reduce(user_id, unique_facts)
-        memory_file = await generate_memory(user_id, reduced_facts)
-        await save_memory(user_id, memory_file)
+        chosen_facts = await hierarchical_reduce(user_id, unique_facts)
+        entries = await generate_memory(user_id, chosen_facts)
+        memory_file = await save_memory(user_id, entries)
         regenerated = v2_regeneration.submit(user_id, memory_file)
         await asyncio.to_thread(regenerated.wait)  # resolving the future below would stop the event loop meanwhile
         return await report.publish(user_id, saved, extracted, allow_failure(regenerated))

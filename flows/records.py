@@ -49,7 +49,8 @@ class RunFile:
     LEFT_OUT = "left_out.jsonl"  # one LeftOut
     FOUND_FACTS = "facts.jsonl"  # FoundFact
     UNIQUE_FACTS = "unique.jsonl"  # KnownFact
-    REDUCED_FACTS = "reduced.jsonl"  # KnownFact
+    CHOSEN_FACTS = "chosen.jsonl"  # KnownFact
+    ENTRIES = "entries.jsonl"  # Entry
     MEMORY = "MEMORY.md"
 
 
@@ -146,7 +147,7 @@ class KnownFact(Struct, omit_defaults=True):
 
     kind: Kind
     text: str
-    id: UUID | None = None  # None: what a reduction has made, which is in no table
+    id: UUID | None = None  # None: in no table
     subject: str | None = None
     slot: str | None = None
     language: str | None = None

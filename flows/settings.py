@@ -127,11 +127,11 @@ class ModelSettings(Environment):
     anthropic_bedrock_mantle_base_url: HttpUrl | None = None
     #: Of step 4; `claude-haiku-4-5` is the one that the former system used.
     extraction_model: str = "claude-haiku-5-5"
-    #: Of steps 6, 7 and 9.
+    #: Of steps 7 and 9.
     memory_model: str = "claude-haiku-5-5"
     #: How much steps 4 and 5 let the model think before it answers: `off`, or with `low`, `medium` or `high` effort.
     extraction_thinking: Thinking = "off"
-    #: The same for steps 6, 7 and 9, which ask few questions that need judgement.
+    #: The same for steps 7 and 9, which ask few questions that need judgement.
     memory_thinking: Thinking = "medium"
     #: Seconds of silence after which a call counts as failed; one that goes on answering may take much longer.
     model_timeout_seconds: float = Field(default=180, gt=0)
@@ -208,8 +208,8 @@ class PassSettings(Environment):
     extraction_batch_poll_seconds: float = Field(default=60, gt=0)
     #: How long answers about chunks that are gone are kept; until then, what comes back costs nothing.
     answer_retention_days: float = Field(default=90, ge=0)
-    #: Tokens of facts above which step 6 shortens them.
-    facts_token_limit: int = Field(default=200_000, ge=1_000)
+    #: Tokens of MEMORY, which the app puts into every chat, at most; what has no room there is found by search.
+    memory_max_tokens: int = Field(default=4_000, ge=1_000)
     #: Attempts of a user until only a person can start the next one.
     full_pass_max_attempts: int = Field(default=5, ge=1)
     #: Wait before the second attempt of a failed user; doubles with each further one.

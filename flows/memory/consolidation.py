@@ -40,8 +40,10 @@ class Consolidated:
 async def consolidate(user_id: UUID, run_id: str, found: Path, to: Path, erase: bool = False) -> Consolidated:
     """Brings memory_facts up to date; writes the current facts, the one said last at the end.
 
+    Takes over before what the person has changed in MEMORY itself: those facts are theirs, and have the last word.
     erase: facts that nothing says any more are deleted, not only withdrawn. Raises what `merging.merge` raises.
     """
+    await current_store().memory.adopt_edits(user_id, run_id)
     said = await asyncio.to_thread(lambda: grouping.grouped(spool.read(found, FoundFact)))
     facts, statements = sum(len(each.sources) for each in said), len(said)
     merged = await merging.merge(user_id, said)

@@ -4,13 +4,10 @@ import datetime
 import json
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from flows import spool
-from flows.llm import tokens
 from flows.records import Kind, KnownFact
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # Postgres rejects NUL, UTF-8 has no lone surrogates
@@ -61,9 +58,10 @@ class Fact(BaseModel):
 
 
 def prompt_lines(facts: Iterable[KnownFact]) -> Iterator[str]:
-    """Facts as the prompts hold them: one JSON object a line, without sources."""
-    for fact in facts:
+    """Facts as a prompt holds them: one JSON object a line, numbered from 1, without sources."""
+    for number, fact in enumerate(facts, 1):
         shown = {
+            "n": number,
             "kind": fact.kind,
             "text": fact.text,
             "about": fact.subject,
@@ -73,8 +71,3 @@ def prompt_lines(facts: Iterable[KnownFact]) -> Iterator[str]:
             "seen": fact.said_last and fact.said_last[:_DAY],
         }
         yield json.dumps({key: value for key, value in shown.items() if value}, ensure_ascii=False)
-
-
-def token_count(path: Path) -> int:
-    """Tokens of a spooled file of facts as a prompt would hold it."""
-    return sum(tokens.estimate(line) + 1 for line in prompt_lines(spool.read(path, KnownFact)))

@@ -24,7 +24,7 @@ _ORDERING = (
     "to than over rather before after als vor nach lieber statt que plutôt avant après antes después depois чем до"
     " после से من قبل بعد daha önce sonra 比 よ"
 )
-_ORDERED = frozenset(_ORDERING.split())
+ORDERED = frozenset(_ORDERING.split())
 _DENYING_AFFIXES = ("un", "in", "im", "ir", "il", "dis", "non", "mis", "des", "mal", "on", "не", "ne", "anti")
 _SHORT = 3  # letters of a word; on + to is no denial
 _YEAR = regex.compile(r"\d{4}")
@@ -45,7 +45,7 @@ def may_be_same(first: Statement, second: Statement) -> bool:
         or _names_differ(first, second)
         or _signs_differ(first.text, second.text)
         or _denials_differ(first, second)
-        or _one_place_differs(words(plain(first.text)), words(plain(second.text)))
+        or one_place_differs(words(plain(first.text)), words(plain(second.text)))
         or _share_too_little(first, second)
     )
 
@@ -128,16 +128,21 @@ def _denials_differ(first: Statement, second: Statement) -> bool:
     if denied != denials(texts[1], second.language) or is_limited(texts[0]) != is_limited(texts[1]):
         return True
     ours, theirs = words(texts[0]), words(texts[1])
-    if Counter(ours) == Counter(theirs) and (denied or _ORDERED & set(ours)):
+    if Counter(ours) == Counter(theirs) and (denied or ORDERED & set(ours)):
         return ours != theirs
     return are_opposed(*texts) or _words_are_opposed(set(ours) - set(theirs), set(theirs) - set(ours))
 
 
 def _words_are_opposed(ours: set[str], theirs: set[str]) -> bool:
-    """Happy, unhappy; and words that only accents or vowel signs tell apart."""
-    if _denied(ours) & theirs or _denied(theirs) & ours:
+    """Also by words that only accents or vowel signs tell apart."""
+    if deny_each_other(ours, theirs):
         return True
     return any(len(word) > 1 for word in set(map(skeleton, ours)) & set(map(skeleton, theirs)))
+
+
+def deny_each_other(ours: set[str], theirs: set[str]) -> bool:
+    """Happy, unhappy."""
+    return bool(_denied(ours) & theirs or _denied(theirs) & ours)
 
 
 def _denied(plain_words: set[str]) -> set[str]:
@@ -149,15 +154,15 @@ def _share_too_little(first: Statement, second: Statement) -> bool:
     if first.language != second.language or (first.slot and first.slot == second.slot):
         return False
     ours, theirs = stems(first.text), stems(second.text)
-    return _length(ours & theirs) < _SHARED * min(_length(ours), _length(theirs))
+    return length(ours & theirs) < _SHARED * min(length(ours), length(theirs))
 
 
-def _length(of_stems: set[str]) -> int:
-    """Long words say more than short ones; of what is written without spaces, all pieces are short."""
+def length(of_stems: set[str]) -> int:
+    """How much they say: long words more than short ones; of what is written without spaces, all pieces are short."""
     return sum(1 if stem >= "\u2e80" else max(0, len(stem) - 2) for stem in of_stems)
 
 
-def _one_place_differs(ours: list[str], theirs: list[str]) -> bool:
+def one_place_differs(ours: list[str], theirs: list[str]) -> bool:
     """Whether, in two texts that are else the same, something stands where something else does: another value."""
     shared = 0
     for one, other in zip(ours, theirs, strict=False):

@@ -2,22 +2,28 @@
 
 import asyncio
 import json
-
-import pytest
+from uuid import uuid5
 
 from flows import spool
 from flows.chunks import turns
 from flows.errors import CutOff
 from flows.exports.conversations import Speaker
-from flows.memory import document, reduction, sections
-from flows.records import KnownFact, SpooledChunk
+from flows.memory import document, sections
+from flows.records import Entry, KnownFact, SpooledChunk
 from tests.unit.fake_supabase import USER
 
 
 def facts_file(tmp_path, count):
-    path = tmp_path / "unique.jsonl"
-    spool.write(path, (KnownFact("belief", f"I live in town number {number} by the sea.") for number in range(count)))
+    path = tmp_path / "chosen.jsonl"
+    texts = (f"I live in town number {number} by the sea." for number in range(count))
+    spool.write(path, (KnownFact("belief", text, uuid5(USER, text)) for text in texts))
     return path
+
+
+async def memory_of(path):
+    """The lines of MEMORY."""
+    await document.generate(USER, path, path.with_name("entries.jsonl"))
+    return [entry.text for entry in spool.read(path.with_name("entries.jsonl"), Entry)]
 
 
 def run(model, work, *faults):
@@ -40,38 +46,18 @@ def cut_off(schema, times=None):
 
 
 def test_a_memory_that_is_cut_off_gets_more_room(model, supabase, tmp_path):
-    memory_md, calls = run(
-        model, lambda: document.generate(USER, facts_file(tmp_path, 300)), cut_off("MemoryDocument", 1)
-    )
+    lines, calls = run(model, lambda: memory_of(facts_file(tmp_path, 20)), cut_off("MemoryEntries", 1))
     assert calls == 2
-    assert "town number 199" in memory_md
+    assert len(lines) == 20
 
 
-def test_a_memory_that_is_still_cut_off_is_written_from_fewer_facts(model, supabase, tmp_path):
-    source = facts_file(tmp_path, 300)
-    memory_md, _ = run(model, lambda: document.generate(USER, source), cut_off("MemoryDocument", 2))
-    assert memory_md.count("- I live in town") in range(50, 200)
-
-
-def test_what_was_cut_off_is_not_paid_for_by_the_next_attempt(model, supabase, tmp_path):
-    source = facts_file(tmp_path, 300)
-    failed, first = run(model, lambda: document.generate(USER, source), cut_off("MemoryDocument"))
-    assert isinstance(failed, CutOff)
-    again, second = run(model, lambda: document.generate(USER, source), cut_off("MemoryDocument"))
-    assert isinstance(again, CutOff)
+def test_a_memory_that_is_always_cut_off_is_the_facts_own_words_and_is_not_paid_for_again(model, supabase, tmp_path):
+    source = facts_file(tmp_path, 20)
+    lines, first = run(model, lambda: memory_of(source), cut_off("MemoryEntries"))
+    assert "I live in town number 19 by the sea." in lines
+    again, second = run(model, lambda: memory_of(source), cut_off("MemoryEntries"))
+    assert again == lines
     assert second == first  # the stand-in counts both runs: nothing was added
-
-
-@pytest.mark.parametrize("times", [1, 2])
-def test_a_group_of_facts_whose_reply_is_cut_off_is_reduced_in_halves(model, supabase, tmp_path, monkeypatch, times):
-    monkeypatch.setenv("FACTS_TOKEN_LIMIT", "3000")
-    target = tmp_path / "reduced.jsonl"
-    reduced, calls = run(
-        model, lambda: reduction.reduce(USER, facts_file(tmp_path, 200), target), cut_off("ReducedFacts", times)
-    )
-    assert reduced.tokens <= 3_000
-    assert calls == (2 if times == 1 else 4)
-    assert len(list(spool.read(target, KnownFact))) > 50
 
 
 def test_a_profile_that_is_cut_off_is_written_from_fewer_conversations(model, supabase):

@@ -10,11 +10,9 @@ from flows.errors import InvalidReply, ModelError, ModelRefusedAccess, RequestRe
 from flows.extraction.question import ChunkFacts
 from flows.llm.client import open_model
 from flows.llm.messages import blocks
-from flows.memory import document
 from flows.records import Step
-from tests.conformance.test_cut_off import facts_file
+from tests.conformance.test_cut_off import facts_file, memory_of
 from tests.unit.fake_model import KEY
-from tests.unit.fake_supabase import USER
 
 HAIKU = "claude-haiku-5-5"
 
@@ -167,9 +165,9 @@ def test_a_memory_is_written_by_tool(model, supabase, tmp_path):
     async def generate():
         async with model.connected():
             await model.behave(schemas="ignored")
-            return await document.generate(USER, facts_file(tmp_path, 3))
+            return await memory_of(facts_file(tmp_path, 3))
 
-    assert "- I live in town number 2" in asyncio.run(generate())
+    assert "I live in town number 2 by the sea." in asyncio.run(generate())
 
 
 def test_what_one_thread_has_found_out_the_others_know(stand_in, monkeypatch):

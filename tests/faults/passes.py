@@ -11,7 +11,6 @@ CONVERSATIONS = 12
 #: The settings of a stack on which faults heal within seconds. The facts of a pass are more than one prompt may have
 #: here, so that every one of the nine steps has something to do.
 QUICK = {
-    "FACTS_TOKEN_LIMIT": "1000",
     "FULL_PASS_RETRY_MINUTES": "0.02",
     "FULL_PASS_MAX_ATTEMPTS": "20",
     "FULL_PASS_HOOK_SECONDS": "3",
@@ -21,8 +20,7 @@ QUICK = {
 #: Which call a run is in the middle of, in the steps that ask a model.
 ASKS = {
     "extract_facts": "ChunkFacts",
-    "hierarchical_reduce": "ReducedFacts",
-    "generate_memory": "MemoryDocument",
+    "generate_memory": "MemoryEntries",
     "v2_regeneration": "ProfileSections",
 }
 _PATIENCE_SECONDS = 600

@@ -41,7 +41,8 @@ class Fault(BaseModel):
     #: those errors of the API; error_event: an error within the stream; drop: the connection breaks in the body; stall:
     #: the body stops in the middle; slow: for a second it has nothing but pings; hang: no answer at all; truncate: JSON
     #: cut in half; malformed: JSON of another shape; refusal and max_tokens: those stop reasons; expire: in a batch,
-    #: the request is not worked on; invents, forges, misindexes, omits: what models get wrong (see mistakes).
+    #: the request is not worked on; invents, forges, misindexes, omits: what models get wrong (see mistakes); the
+    #: others: what they write in place of entries of MEMORY (see memory_mistakes).
     kind: Literal[
         "status",
         "html",
@@ -63,6 +64,29 @@ class Fault(BaseModel):
         "forges",
         "misindexes",
         "omits",
+        "stranger",
+        "full_stop",
+        "apology",
+        "chinese",
+        "placeholder",
+        "label",
+        "heading",
+        "bad_link",
+        "approval",
+        "echo",
+        "endless",
+        "repetition",
+        "key",
+        "both_cities",
+        "one_for_all",
+        "one_of_many",
+        "nothing",
+        "script",
+        "role",
+        "no_such_fact",
+        "other_facts",
+        "denial",
+        "more",
     ]
     #: Only calls for this kind of reply; None: all.
     reply: str | None = Field(default=None, alias="schema")

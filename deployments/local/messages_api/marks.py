@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 _BLOCK = re.compile(
-    r"<(excerpt-\d+|cluster-\d+|facts|memory|conversations)-([0-9a-f]{8,64})>\n(.*?)\n</\1-\2>", re.DOTALL
+    r"<(excerpt-\d+|cluster-\d+|facts|kept|again|memory|conversations)-([0-9a-f]{8,64})>\n(.*?)\n</\1-\2>", re.DOTALL
 )
 
 

@@ -126,7 +126,7 @@ class MessagesApi:
                 text, stop = "", "refusal"
             case "max_tokens":
                 room = thought + 1
-            case "invents" | "forges" | "misindexes" | "omits" as mistake if text.startswith("{"):
+            case str(mistake) if mistake in mistakes.KINDS and text.startswith("{"):
                 text = mistakes.mistaken(mistake, text, prompt)
         thought = min(thought, room)
         if token_count(model, text) > room - thought:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from deployments.local.messages_api import fact_rules, marks
+from deployments.local.messages_api import fact_rules, marks, memory_mistakes
 
 Json = dict[str, Any]
 
@@ -65,4 +65,6 @@ _MISTAKES: dict[str, Callable[[Json, dict[str, marks.Block]], Json]] = {
     "forges": _forges,
     "misindexes": _misindexes,
     "omits": _omits,
+    **memory_mistakes.MISTAKES,
 }
+KINDS = frozenset(_MISTAKES)

@@ -13,14 +13,6 @@ from typing import Any
 from deployments.local.messages_api import fact_rules, marks
 
 _AUTHOR = "Written by the rule-based stand-in, not by Claude: sentences are copied, not understood."
-_SECTION_TITLES = {
-    "belief": "Who they are and what they believe",
-    "preference": "Preferences",
-    "project": "Projects",
-    "date": "Dates",
-    "decision": "Decisions",
-}
-_SECTION_ENTRIES = 200
 _UNKNOWN = "unknown"
 
 Json = dict[str, Any]
@@ -74,38 +66,15 @@ def _decisions(blocks: Blocks) -> Json:
     return {"clusters": clusters}
 
 
-def _reduced_facts(blocks: Blocks) -> Json:
-    """The half that was said last, without repetitions; the order stays."""
-    unique = {_normal(fact["text"]): fact for fact in _facts(blocks)}
-    facts = list(unique.values())
-    room = sum(len(fact["text"]) for fact in facts) / 2
-    kept: set[int] = set()
-    for index in sorted(range(len(facts)), key=lambda index: facts[index].get("seen") or "", reverse=True):
-        room -= len(facts[index]["text"])
-        if room < 0:
-            break
-        kept.add(index)
-    return {
-        "facts": [
-            {"kind": fact["kind"], "text": fact["text"], "date": fact.get("date")}
-            for index, fact in enumerate(facts)
-            if index in kept
-        ]
-    }
-
-
-def _memory_document(blocks: Blocks) -> Json:
-    by_kind: dict[str, dict[str, str]] = {kind: {} for kind in _SECTION_TITLES}
+def _memory_entries(blocks: Blocks) -> Json:
+    """An entry for each fact, in its own words; one for those that say the same."""
+    numbers: dict[str, list[int]] = {}
+    texts: dict[str, str] = {}
     for fact in _facts(blocks):
-        by_kind.get(fact["kind"], {}).setdefault(_normal(fact["text"]), fact["text"])
-    sections = []
-    for kind, facts in by_kind.items():
-        entries = list(facts.values())
-        if len(entries) > _SECTION_ENTRIES:
-            entries = [*entries[:_SECTION_ENTRIES], f"({len(entries) - _SECTION_ENTRIES} more left out)"]
-        if entries:
-            sections.append({"title": _SECTION_TITLES[kind], "entries": entries})
-    return {"sections": [*sections, {"title": "About this document", "entries": [_AUTHOR]}]}
+        key = _normal(f"{fact['text']} {fact.get('about', '')}")
+        numbers.setdefault(key, []).append(fact["n"])
+        texts.setdefault(key, fact["text"])
+    return {"entries": [{"text": texts[key], "facts": of} for key, of in numbers.items()]}
 
 
 def _profile_sections(blocks: Blocks) -> Json:
@@ -158,8 +127,7 @@ def _profile_sections(blocks: Blocks) -> Json:
 _REPLIES: dict[str, Callable[[Blocks], Json]] = {
     "ChunkFacts": _chunk_facts,
     "Decisions": _decisions,
-    "ReducedFacts": _reduced_facts,
-    "MemoryDocument": _memory_document,
+    "MemoryEntries": _memory_entries,
     "ProfileSections": _profile_sections,
 }
 

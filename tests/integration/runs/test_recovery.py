@@ -48,7 +48,7 @@ def test_a_database_that_is_away_does_not_hide_the_error_and_nothing_is_asked_tw
     service.retry_failed()
     row = service.succeeded(user_id)
     assert row["full_pass_attempts"] == 2
-    assert [service.calls(kind) for kind in ("ChunkFacts", "MemoryDocument", "ProfileSections")] == [1, 1, 1]
+    assert [service.calls(kind) for kind in ("ChunkFacts", "MemoryEntries", "ProfileSections")] == [1, 1, 1]
 
 
 def test_a_run_that_never_reached_the_database_is_not_forgotten(service, stack):
@@ -152,7 +152,7 @@ def test_the_last_attempt_says_so_and_tells_on_call_by_the_example_automation(se
     example = (ROOT / "deployments" / "automations" / "notify_exhausted.yaml").read_text()
     (tmp_path / "notify.yaml").write_text(example.replace("00000000-0000-0000-0000-000000000000", block))
     service.prefect_cli("automation", "create", "--from-file", str(tmp_path / "notify.yaml"))
-    fault(service, kind="malformed", schema="MemoryDocument")
+    fault(service, kind="malformed", schema="ChunkFacts")
     user_id = service.new_user()
     path = service.upload(user_id, simple_export("I like secret tea."))
     service.run_here(user_id, path, FULL_PASS_MAX_ATTEMPTS="1")
@@ -176,7 +176,7 @@ def test_the_last_attempt_says_so_and_tells_on_call_by_the_example_automation(se
 
 
 def test_a_failed_user_is_retried_at_once_and_only_once(service):
-    fault(service, kind="malformed", schema="MemoryDocument")
+    fault(service, kind="malformed", schema="ChunkFacts")
     user_id = service.new_user()
     path = service.upload(user_id, simple_export("I like tea."))
     service.run_here(user_id, path)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from uuid import uuid5
 
 import pytest
 
@@ -12,8 +13,8 @@ from flows.chunks import cutting, turns, writing
 from flows.exports.conversations import Conversation, Message, Speaker
 from flows.extraction import extract, message_batches, packing, question
 from flows.extraction.pending import PendingChunks
-from flows.memory import consolidation, document, reduction, sections
-from flows.records import ChunkOutcome, KnownFact, SpooledChunk, StoredFact
+from flows.memory import consolidation, document, sections, selection
+from flows.records import ChunkOutcome, Entry, KnownFact, SpooledChunk, StoredFact
 from flows.store.client import current_store
 from tests.unit.fake_supabase import RUN, USER
 
@@ -78,12 +79,13 @@ async def written_from_answers(supabase, chunks_file):
     supabase.owned()
     supabase.store_chunks(spool.read(chunks_file, SpooledChunk))
     found = await extract._collected(USER, MODEL, chunks_file)
-    unique, reduced = (chunks_file.with_name(name) for name in ("unique.jsonl", "reduced.jsonl"))
+    unique, chosen, made = (chunks_file.with_name(name) for name in ("unique", "chosen", "entries"))
     await consolidation.consolidate(USER, RUN, found.facts_file, unique)
-    await reduction.reduce(USER, unique, reduced)
-    memory_md = await document.generate(USER, reduced)
+    await selection.choose(USER, unique, chosen)
+    await document.generate(USER, chosen, made)
+    memory_md = (await current_store().memory.save(USER, RUN, list(spool.read(made, Entry)))).memory_md
     profile = await sections.regenerate(USER, memory_md)
-    files = [path.read_text() for path in (found.facts_file, unique, reduced)]
+    files = [path.read_text() for path in (found.facts_file, unique, chosen, made)]
     return "\n".join([*files, memory_md, profile.text(), *profile.columns().values()])
 
 
@@ -111,12 +113,12 @@ def test_no_prompt_fact_or_document_holds_a_secret_and_what_it_was_is_known(mode
 def test_what_a_model_writes_of_a_secret_is_not_kept(model, prompts, supabase, tmp_path, monkeypatch):
     told = {"kind": "belief", "text": SAID[0], "excerpt": 1, "quote": SAID[0]}
     monkeypatch.setitem(replies._REPLIES, "ChunkFacts", lambda blocks: {"facts": [told]})
-    memory = {"sections": [{"title": "Keys", "entries": [SAID[3]]}]}
-    monkeypatch.setitem(replies._REPLIES, "MemoryDocument", lambda blocks: memory)
+    memory = {"entries": [{"text": SAID[0], "facts": [1]}]}
+    monkeypatch.setitem(replies._REPLIES, "MemoryEntries", lambda blocks: memory)
     derived = run(model, memory_of(supabase, exported(tmp_path, SAID[0])))
     for text in (prompts.text(), stored(supabase), derived):
         assert [secret for secret in SECRETS if secret in text] == []
-    assert "- I'm building a shop with the Stripe key [secret: Stripe API key] in it." in derived
+    assert "- I always forget that my password is [secret: password]." in derived
 
 
 def test_an_answer_from_before_its_secret_was_known_is_masked_when_it_is_read(model, prompts, supabase, tmp_path):
@@ -154,13 +156,14 @@ def test_chunks_stay_as_the_person_wrote_them(tmp_path):
 
 def test_the_same_facts_are_paid_for_once_with_and_without_a_secret(model, prompts, supabase, tmp_path):
     source = tmp_path / "facts.jsonl"
-    spool.write(source, [KnownFact("belief", text) for text in SAID])
+    spool.write(source, [KnownFact("belief", text, uuid5(USER, text)) for text in SAID])
 
     async def twice():
-        return await document.generate(USER, source), await document.generate(USER, source)
+        await document.generate(USER, source, tmp_path / "first")
+        await document.generate(USER, source, tmp_path / "second")
 
-    first, second = run(model, twice())
-    assert first == second
+    run(model, twice())
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
     assert len(supabase.tables["model_replies"]) == 1
 
 

@@ -1,25 +1,15 @@
-"""Steps 6, 7 and 9 with a model within this process: what is asked, kept and written."""
+"""Step 9 with a model within this process: what is asked, kept and written."""
 
 import asyncio
 import json
 
-import pytest
-
 from deployments.local.messages_api import marks
-from flows import spool
 from flows.chunks import turns
-from flows.errors import ExportError, InvalidReply, NotReduced
 from flows.exports.conversations import Speaker
 from flows.llm.messages import blocks
-from flows.memory import document, reduction, sections
-from flows.records import KnownFact, SpooledChunk
+from flows.memory import sections
+from flows.records import SpooledChunk
 from tests.unit.fake_supabase import USER
-
-
-def facts_file(tmp_path, count, kind="preference"):
-    path = tmp_path / "unique.jsonl"
-    spool.write(path, (KnownFact(kind, f"I like tea number {number} very much.") for number in range(count)))
-    return path
 
 
 def store_talks(supabase, *sizes):
@@ -48,78 +38,6 @@ def run(model, work, *faults):
             return result, (await model.counted())["calls"]["total"]
 
     return asyncio.run(connected())
-
-
-# Reduction
-
-
-def test_facts_that_fit_are_left_as_they_are(model, supabase, tmp_path):
-    source = facts_file(tmp_path, 10)
-    reduced, calls = run(model, reduction.reduce(USER, source, tmp_path / "reduced.jsonl"))
-    assert (reduced.rounds, calls) == (0, 0)
-    assert (tmp_path / "reduced.jsonl").read_bytes() == source.read_bytes()
-
-
-def test_facts_that_are_too_many_are_shortened_until_they_fit(model, supabase, tmp_path, monkeypatch):
-    monkeypatch.setenv("FACTS_TOKEN_LIMIT", "1000")
-    source = facts_file(tmp_path, 150)
-    reduced, calls = run(model, reduction.reduce(USER, source, tmp_path / "reduced.jsonl"))
-    assert reduced.tokens <= 1_000
-    assert reduced.rounds == calls > 1
-    assert len(list(spool.read(tmp_path / "reduced.jsonl", KnownFact))) < 150
-
-
-def test_groups_are_no_larger_than_half_of_it_may_be_answered(model, supabase, tmp_path, monkeypatch):
-    monkeypatch.setenv("FACTS_TOKEN_LIMIT", "25000")
-    _, calls = run(model, reduction.reduce(USER, facts_file(tmp_path, 1_500), tmp_path / "reduced.jsonl"))
-    assert calls > 1
-
-
-def test_what_gets_no_shorter_is_an_error(model, supabase, tmp_path, monkeypatch):
-    monkeypatch.setenv("FACTS_TOKEN_LIMIT", "1000")
-    monkeypatch.setattr("flows.memory.reduction._LEAST_GAIN", 0.01)
-    with pytest.raises(NotReduced, match="set another MEMORY_MODEL"):
-        run(model, reduction.reduce(USER, facts_file(tmp_path, 150), tmp_path / "reduced.jsonl"))
-
-
-# MEMORY
-
-
-def test_memory_is_markdown_with_an_entry_for_each_fact(model, supabase, tmp_path):
-    memory_md, _ = run(model, document.generate(USER, facts_file(tmp_path, 3)))
-    assert memory_md.startswith("# MEMORY\n\n## Preferences\n\n- I like tea number 0 very much.\n")
-
-
-def test_the_same_facts_are_paid_for_once(model, supabase, tmp_path):
-    async def twice():
-        source = facts_file(tmp_path, 3)
-        return await document.generate(USER, source), await document.generate(USER, source)
-
-    (first, second), calls = run(model, twice())
-    assert first == second
-    assert calls == 1
-
-
-def test_without_facts_there_is_nothing_to_write(model, supabase, tmp_path):
-    with pytest.raises(ExportError, match="no facts were found"):
-        run(model, document.generate(USER, facts_file(tmp_path, 0)))
-
-
-@pytest.mark.parametrize("entries", [[], [" "]])
-def test_a_document_that_says_nothing_is_none(entries):
-    with pytest.raises(ValueError, match="entries"):
-        document.MemoryDocument.model_validate({"sections": [{"title": "T", "entries": entries}]})
-
-
-def test_an_entry_is_one_line_whatever_the_model_writes():
-    written = document.MemoryDocument.model_validate({"sections": [{"title": "T\n# X", "entries": ["a\n\n# b", "c"]}]})
-    assert written.markdown() == "# MEMORY\n\n## T # X\n\n- a # b\n- c\n"
-
-
-def test_a_reply_of_another_shape_is_not_kept(model, supabase, tmp_path):
-    with pytest.raises(InvalidReply):
-        run(model, document.generate(USER, facts_file(tmp_path, 3)), {"kind": "malformed"})
-    assert supabase.tables["model_replies"] == []
 
 
 # The profile sections
