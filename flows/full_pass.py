@@ -117,8 +117,9 @@ async def save_memory(user_id: UUID, entries: Path) -> Path:
 async def v2_regeneration(user_id: UUID, memory_file: Path) -> None:
     """Step 9: the five profile sections. An enhancement: when it fails, the old sections stay and the run completes."""
     # Submitted tasks run in a thread with an event loop of its own, which needs clients of its own.
-    async with open_store() as store, open_model(), step(Step.V2_REGENERATION, user_id):
+    async with open_store() as store, open_model(), step(Step.V2_REGENERATION, user_id) as figures:
         profile = await sections.regenerate(user_id, memory_file.read_text(encoding="utf-8"))
+        figures.add(profile.figures())
         await store.profiles.save_sections(user_id, run_id(), profile.columns(), profile.text())
 
 

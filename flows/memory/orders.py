@@ -26,7 +26,8 @@ _ALPHABETS, _CAPITALS = (
     {ord(like): alike[0] for alike in letters.split() for like in alike[1:]} for letters in _LIKE_LATIN
 )
 _OTHER = r"[\p{Cyrillic}\p{Greek}\p{Armenian}]"
-_MIXED = regex.compile(rf"[\p{{L}}\p{{M}}]*(?:\p{{Latin}}{_OTHER}|{_OTHER}\p{{Latin}})[\p{{L}}\p{{M}}]*")
+_LETTER = r"[\p{L}\p{M}]"
+_MIXED = regex.compile(rf"(?<!{_LETTER}){_LETTER}*(?:\p{{Latin}}{_OTHER}|{_OTHER}\p{{Latin}}){_LETTER}*")
 _DIGITS_AS_LETTERS = str.maketrans("013457@$!|", "oieastasil")
 _DISGUISED = regex.compile(r"(?<![\w@$])\p{Latin}+(?:[013457@$!|]+\p{Latin}+)+(?![\w@$])")
 _SPACED = regex.compile(r"(?<!\w)\p{L}(?:[ .\-_*+·]\p{L}){3,}(?!\w)")

@@ -30,10 +30,16 @@ class ChunkTable:
         rows = self._rows(user_id, _WHOLE, {"chunk_key": keys})
         return [_whole(row) async for row in rows if row["turns"]]
 
-    async def beginning(self, user_id: UUID, conversation_id: str, count: int) -> list[SpooledChunk]:
-        """The first chunks of a conversation, at most `count`; without rows older than `turns`."""
+    async def texts(self, user_id: UUID) -> AsyncIterator[SpooledChunk]:
+        """All the user's chunks, page by page, in the order of the keys; without rows older than `turns`."""
+        async for row in self._rows(user_id, _WHOLE):
+            if row["turns"]:
+                yield _whole(row)
+
+    async def at(self, user_id: UUID, conversation_id: str, positions: Sequence[int]) -> list[SpooledChunk]:
+        """The chunks of a conversation at some positions, in order; without rows older than `turns`."""
         asked = {"user_id": str(user_id), "conversation_id": conversation_id}
-        query = Query("conversation_chunks", _WHOLE, equal=asked, order="position", limit=count)
+        query = Query("conversation_chunks", _WHOLE, equal=asked, among={"position": positions}, order="position")
         rows = (await self._requests.select(query)).rows
         return [_whole(row) for row in rows if row["turns"]]
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from flows.portions import by_count, by_size
-from flows.records import FactRow, StoredRow
+from flows.records import FactRow, KnownFact, StoredRow
 from flows.store.requests import Query, Requests, pages
 
 _FACTS_AT_ONCE = 500
@@ -15,6 +15,7 @@ _BYTES_AT_ONCE = 1_000_000
 _KEYS_AT_ONCE = 1_000
 
 _BEFORE_ALL = str(UUID(int=0))
+_PREFERENCE = "id,kind,text,subject,language,stance,said_last"
 _STORED = ",".join(StoredRow.__struct_fields__)
 
 
@@ -29,6 +30,13 @@ class FactTable:
         query = Query("memory_facts", _STORED, equal={"user_id": str(user_id)}, order="id", after=_BEFORE_ALL)
         async for row in pages(self._requests, query):
             yield msgspec.convert(row, StoredRow)
+
+    async def preferences(self, user_id: UUID) -> AsyncIterator[KnownFact]:
+        """What the person likes and wants now, in the order of the ids."""
+        asked = {"user_id": str(user_id), "kind": "preference", "status": "current"}
+        query = Query("memory_facts", _PREFERENCE, equal=asked, order="id", after=_BEFORE_ALL)
+        async for row in pages(self._requests, query):
+            yield msgspec.convert({name: value for name, value in row.items() if value is not None}, KnownFact)
 
     async def save(self, user_id: UUID, run_id: str, rows: Sequence[FactRow]) -> None:
         """Inserts or updates facts with their sources; a fact comes after that which supersedes it."""

@@ -28,7 +28,7 @@ class Query:
     table: str
     columns: str
     equal: Mapping[str, str] = field(default_factory=dict)
-    among: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    among: Mapping[str, Sequence[str | int]] = field(default_factory=dict)
     order: str | None = None
     after: str | None = None
     limit: int | None = None

@@ -63,6 +63,7 @@ def test_a_memory_that_is_always_cut_off_is_the_facts_own_words_and_is_not_paid_
 def test_a_profile_that_is_cut_off_is_written_from_fewer_conversations(model, supabase):
     content, begins = turns.joined("# T\n", [(Speaker.USER, "I like tea. " * 10_000)])
     supabase.store_chunks([SpooledChunk("0" * 32, "c", "T", 0, 0, 0, 1, content, 30_000, None, turns=begins)])
+    supabase.owned()
     memory_md = "# MEMORY\n\n- My name is Ana.\n"
     profile, calls = run(model, lambda: sections.regenerate(USER, memory_md), cut_off("ProfileSections", 2))
     assert calls == 3

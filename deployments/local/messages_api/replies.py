@@ -13,7 +13,7 @@ from typing import Any
 from deployments.local.messages_api import fact_rules, marks
 
 _AUTHOR = "Written by the rule-based stand-in, not by Claude: sentences are copied, not understood."
-_UNKNOWN = "unknown"
+_COPIED_CHARACTERS = 200
 
 Json = dict[str, Any]
 Blocks = dict[str, marks.Block]
@@ -78,48 +78,49 @@ def _memory_entries(blocks: Blocks) -> Json:
 
 
 def _profile_sections(blocks: Blocks) -> Json:
+    """What the person says, copied; null for what needs understanding. Each wish is a rule in its own words."""
     entries = [line[2:] for line in _lines(blocks, "memory") if line.startswith("- ")]
-    interests = list(_after(entries, r"I (?:love|like|prefer) (.+?)[.!]?$"))[:20]
-    projects = list(_after(entries, r"I(?:'m| am) (?:working on|building|writing) (.+?)[.!]?$"))[:20]
-    rules = [entry for entry in entries if re.match(r"I (?:prefer|always|never|hate|can't stand) ", entry)][:20]
+    said = [text for text, _ in blocks["conversations"].said_by_person()] if "conversations" in blocks else []
+    wishes = [line.partition(". ")[2] for line in _lines(blocks, "wishes")]
     return {
         "soul": {
-            "communication_style": _AUTHOR,
+            "tone_preferences": None,
+            "humor_style": None,
+            "formality_level": None,
+            "communication_style": said[0][:_COPIED_CHARACTERS] if said else None,
             "personality_traits": [],
-            "tone_preferences": _UNKNOWN,
-            "boundaries": _UNKNOWN,
-            "humor_style": _UNKNOWN,
-            "formality_level": _UNKNOWN,
-            "emotional_patterns": _UNKNOWN,
+            "boundaries": [],
+            "emotional_patterns": None,
         },
         "identity": {
-            "ai_name": _UNKNOWN,
-            "archetype": _UNKNOWN,
-            "vibe": _UNKNOWN,
-            "emoji": "",
-            "signature_greeting": _UNKNOWN,
+            "ai_name": None,
+            "archetype": None,
+            "vibe": None,
+            "emoji": "\N{ROBOT FACE}",
+            "emoji_style": None,
+            "signature_greeting": None,
         },
         "user": {
             "name": _first(entries, r"My name is (.+?)[.!]?$"),
             "location": _first(entries, r"I live in (.+?)[.!]?$"),
             "occupation": _first(entries, r"I work as (?:an? )?(.+?)[.!]?$"),
             "relationships": [],
-            "interests": interests,
-            "life_context": _UNKNOWN,
+            "interests": list(_after(entries, r"I (?:love|like|prefer) (.+?)[.!]?$"))[:20],
+            "life_context": None,
             "preferred_address": _first(entries, r"My name is (\w+)"),
         },
         "agents": {
-            "response_style": _UNKNOWN,
-            "behavioral_rules": rules,
-            "context_adaptation": _UNKNOWN,
-            "memory_directives": _UNKNOWN,
+            "response_style": None,
+            "behavioral_rules": [{"rule": wish, "wish": number} for number, wish in enumerate(wishes, 1)],
+            "context_adaptation": None,
+            "memory_directives": [],
             "do_not": [],
         },
         "tools": {
-            "likely_usage": projects,
+            "likely_usage": list(_after(entries, r"I(?:'m| am) (?:working on|building|writing) (.+?)[.!]?$"))[:20],
             "capabilities_emphasis": [],
-            "output_preferences": _UNKNOWN,
-            "depth_preference": _UNKNOWN,
+            "output_preferences": None,
+            "depth_preference": None,
         },
     }
 
@@ -148,5 +149,5 @@ def _after(entries: Iterable[str], pattern: str) -> Iterable[str]:
     return (match[1] for entry in entries if (match := re.match(pattern, entry)))
 
 
-def _first(entries: Iterable[str], pattern: str) -> str:
-    return next(iter(_after(entries, pattern)), _UNKNOWN)
+def _first(entries: Iterable[str], pattern: str) -> str | None:
+    return next(iter(_after(entries, pattern)), None)

@@ -13,7 +13,7 @@ from flows.chunks import cutting, saving, turns, writing
 from flows.exports.conversations import Conversation, Message, Speaker
 from flows.extraction import packing, question
 from flows.llm.messages import blocks
-from flows.memory import sections
+from flows.memory.excerpts import excerpts
 from flows.records import SpooledChunk
 from tests.unit.fake_supabase import RUN, USER
 
@@ -138,7 +138,7 @@ def read(supabase, chunk):
     """The chunk as it comes from the store, for step 4 and for step 9."""
     table = supabase.store().chunks
     (whole,) = asyncio.run(table.whole(USER, [chunk.chunk_key]))
-    assert asyncio.run(table.beginning(USER, "c1", 9)) == [whole]
+    assert asyncio.run(table.at(USER, "c1", [0])) == [whole]
     return whole
 
 
@@ -162,6 +162,10 @@ def test_the_spool_of_an_older_worker_has_no_days(tmp_path):
 def test_the_sections_are_written_from_what_shows_its_day_also_where_it_is_cut(supabase, tmp_path):
     supabase.store_chunks(exported(tmp_path, *YEAR, text="I like tea. " * 20))
     for room in (80_000, 500):
-        prompt = blocks({"conversations": turns.tagged(asyncio.run(sections._excerpts(USER, room)))})
+        prompt = blocks({"conversations": turns.tagged(asyncio.run(excerpts(USER, room)))})
         parts = marks.blocks(prompt)["conversations"].parts()
-        assert [part.on for part in parts if part.name == "user"] == DAYS[: 12 if room > 500 else 6]
+        shown = [part.on for part in parts if part.name == "user"]
+        assert shown[0] == DAYS[0]
+        assert shown[-1] == DAYS[-1]
+        assert len(shown) == 12 if room > 500 else 3 <= len(shown) < 12
+        assert set(shown) <= set(DAYS)

@@ -14,6 +14,7 @@ from flows.exports.conversations import Conversation, Message, Speaker
 from flows.extraction import extract, message_batches, packing, question
 from flows.extraction.pending import PendingChunks
 from flows.memory import consolidation, document, sections, selection
+from flows.memory.excerpts import excerpts
 from flows.records import ChunkOutcome, Entry, KnownFact, SpooledChunk, StoredFact
 from flows.store.client import current_store
 from tests.unit.fake_supabase import RUN, USER
@@ -86,7 +87,7 @@ async def written_from_answers(supabase, chunks_file):
     memory_md = (await current_store().memory.save(USER, RUN, list(spool.read(made, Entry)))).memory_md
     profile = await sections.regenerate(USER, memory_md)
     files = [path.read_text() for path in (found.facts_file, unique, chosen, made)]
-    return "\n".join([*files, memory_md, profile.text(), *profile.columns().values()])
+    return "\n".join([*files, memory_md, profile.text(), *(text or "" for text in profile.columns().values())])
 
 
 def run(model, work):
@@ -213,5 +214,5 @@ def test_a_key_in_the_middle_of_a_question_that_is_halved_is_in_neither_half(tmp
 def test_a_conversation_that_is_cut_for_the_sections_shows_no_half_of_a_secret(supabase, tmp_path):
     supabase.store_chunks(spool.read(exported(tmp_path, f"Hello. {PEM}"), SpooledChunk))
     for room in range(40, 400, 40):
-        prompt = "".join(part.text for part in asyncio.run(sections._excerpts(USER, room)))
+        prompt = "".join(part.text for part in asyncio.run(excerpts(USER, room)))
         assert [line[:20] for line in LINES if line[:20] in prompt] == []
