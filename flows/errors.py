@@ -5,6 +5,8 @@
     ├── ExportError         the export cannot be read
     ├── UserNotFound        no row of user_profiles to write to
     ├── NotOwner            another flow run has the user
+    ├── NoMemory            the user has no MEMORY yet
+    ├── MemoryChanged       MEMORY was changed while something was made of it
     ├── StoreError          Supabase refused or could not be reached
     ├── SpoolError          there is no room on local disk for the run's data
     └── ModelError          the model call gave nothing that can be used
@@ -73,6 +75,16 @@ class NotOwner(FullPassError):
     """Another flow run has the user; this one must not write."""
 
     permanent = True
+
+
+class NoMemory(FullPassError):
+    """The user has no MEMORY that sections could be written from."""
+
+    permanent = True
+
+
+class MemoryChanged(FullPassError):
+    """MEMORY was changed while sections were written from it."""
 
 
 class StoreError(FullPassError):

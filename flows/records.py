@@ -283,6 +283,14 @@ class DueDelivery(Struct):
     delivery_id: UUID
 
 
+class StoredMemory(Struct):
+    """MEMORY as it stands in the row, and whose pass has written it."""
+
+    memory_md: str | None
+    full_pass_status: str | None
+    full_pass_run_id: str | None
+
+
 class Ownership(Struct):
     """What the row says of who has the user."""
 

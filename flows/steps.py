@@ -44,15 +44,22 @@ class StepFigures:
 
 @asynccontextmanager
 async def step(name: Step, user_id: UUID) -> AsyncIterator[StepFigures]:
-    """Surrounds the work of a step.
+    """Surrounds the work of a step of a pass, whose row says where it is.
 
     Raises StepFailed for any exception of the body, and at the start when the run has lost the user (NotOwner).
     """
+    async with logged(name, user_id) as figures:
+        await current_store().passes.progress(user_id, run_id(), name, STARTS_AT_PERCENT[name])
+        yield figures
+
+
+@asynccontextmanager
+async def logged(name: Step, user_id: UUID) -> AsyncIterator[StepFigures]:
+    """Surrounds the work of a step, without a word in the row. Raises StepFailed for any exception of the body."""
     started = time.monotonic()
     figures = StepFigures()
     log(user_id, name, "started")
     try:
-        await current_store().passes.progress(user_id, run_id(), name, STARTS_AT_PERCENT[name])
         yield figures
     except Exception as error:
         failure = StepFailed(name, error)

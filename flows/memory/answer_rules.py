@@ -31,8 +31,9 @@ async def wishes(user_id: UUID) -> list[str]:
 
 
 def _is_wish(fact: KnownFact) -> bool:
-    """Of the person's own, about now: not what their sister likes, nor what they liked once."""
-    return fact.subject is None and fact.stance == "stated" and is_answer_preference(fact.text)
+    """Of the person's own, about now: not what their sister likes, what they liked once or took out of MEMORY."""
+    own = fact.subject is None and fact.stance == "stated" and not fact.suppressed
+    return own and is_answer_preference(fact.text)
 
 
 def numbered(known: Sequence[str]) -> str:

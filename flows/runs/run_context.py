@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from prefect import get_client
@@ -30,24 +31,49 @@ async def run_context(user_id: UUID) -> AsyncIterator[Path]:
     """
     check(StoreSettings, ModelSettings, PassSettings)
 
+    async def save_cost(store: Store, cost: Mapping[str, Any]) -> None:
+        await store.passes.save_cost(user_id, run_id(), cost)
+
+    async with open_store() as store, _asking(user_id, store, save_cost):
+        await _claim(store)
+        with spool.folder(PassSettings().spool_dir, run_id()) as folder:
+            yield folder
+
+
+@asynccontextmanager
+async def regeneration_context(user_id: UUID) -> AsyncIterator[None]:
+    """The same without a folder, for a run that owns nobody."""
+    check(StoreSettings, ModelSettings)
+
+    async def save_cost(store: Store, cost: Mapping[str, Any]) -> None:
+        await store.profiles.add_regeneration_cost(user_id, cost)
+
+    async with open_store() as store, _asking(user_id, store, save_cost):
+        yield
+
+
+@asynccontextmanager
+async def _asking(
+    user_id: UUID, store: Store, save_cost: Callable[[Store, Mapping[str, Any]], Awaitable[None]]
+) -> AsyncIterator[None]:
+    """Opens the client of the models, and saves what was spent, also by a run that fails or is told to go."""
+
     def on_retry(step: Step, reason: str, failures: int) -> None:
         log(user_id, step, "retry", {"reason": reason, "failures": failures})
 
     def on_limited(step: Step, figures: Mapping[str, int | str]) -> None:
         log(user_id, step, "limited", figures)
 
-    async with open_store() as store, open_model(store.answers.pause, on_retry, on_limited) as model:
-        await _claim(store)
-        with spool.folder(PassSettings().spool_dir, run_id()) as folder:
-            try:
-                yield folder
-            except BaseException:
-                # The run's own error matters more than its figures, which are saved while it works, too.
-                with contextlib.suppress(FullPassError, TimeoutError):
-                    async with asyncio.timeout(_LAST_SECONDS), open_store(patience=0) as once:
-                        await once.passes.save_cost(user_id, run_id(), model.usage.as_json())
-                raise
-            await store.passes.save_cost(user_id, run_id(), model.usage.as_json())
+    async with open_model(store.answers.pause, on_retry, on_limited) as model:
+        try:
+            yield
+        except BaseException:
+            # The run's own error matters more than its figures, which are saved while it works, too.
+            with contextlib.suppress(FullPassError, TimeoutError):
+                async with asyncio.timeout(_LAST_SECONDS), open_store(patience=0) as once:
+                    await save_cost(once, model.usage.as_json())
+            raise
+        await save_cost(store, model.usage.as_json())
 
 
 async def _claim(store: Store) -> None:

@@ -15,7 +15,7 @@ _BYTES_AT_ONCE = 1_000_000
 _KEYS_AT_ONCE = 1_000
 
 _BEFORE_ALL = str(UUID(int=0))
-_PREFERENCE = "id,kind,text,subject,language,stance,said_last"
+_PREFERENCE = "id,kind,text,subject,language,stance,said_last,suppressed"
 _STORED = ",".join(StoredRow.__struct_fields__)
 
 

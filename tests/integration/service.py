@@ -29,6 +29,7 @@ from deployments.local.demo import BUCKET
 from deployments.local.stack import Stack
 from deployments.local.supabase import keys
 from flows.full_pass import full_pass
+from flows.regenerate_sections import regenerate_sections
 from flows.retry_failed import retry_failed
 
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
@@ -187,6 +188,13 @@ class FullPassService:
         with self._environment(settings):
             run: Any = retry_failed(most_starts=most_starts)
             return dict(asyncio.run(run))
+
+    def regenerate_sections(self, user_id: UUID) -> tuple[str, str]:
+        """The flow in this process, from start to end; returns its state's name and message."""
+        with self._environment({}):
+            run: Any = regenerate_sections(user_id, return_state=True)
+            state = asyncio.run(run)
+        return state.name, state.message or ""
 
     def prepare_server(self, **settings: str) -> None:
         """What `python -m deployments.apply` does first, in this process: limits and automations, not deployments."""

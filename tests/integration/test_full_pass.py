@@ -187,6 +187,14 @@ def test_when_v2_fails_the_run_completes_and_the_old_sections_stay(service):
     states = {run["name"].rsplit("-", 1)[0]: run["state_type"] for run in service.task_runs(run_id)}
     assert states["v2_regeneration"] == "FAILED"
     assert ("v2_regeneration", "failed") in service.boundaries(run_id)
+    assert service.regenerate_sections(user_id)[0] == "Failed"
+    service.messages.put("/_control", json={}).raise_for_status()
+    assert service.regenerate_sections(user_id)[0] == "Completed"
+    again = service.row(user_id)
+    assert "I like tea." in again["soul_md"]
+    assert (again["full_pass_run_id"], again["full_pass_status"]) == (run_id, "complete")
+    assert again["import_cost_json"]["total"] == row["import_cost_json"]["total"]
+    assert again["import_cost_json"]["regenerations"]["calls"] >= 1
 
 
 def test_when_the_model_dies_during_v2_the_run_completes_with_memory(service, stack):

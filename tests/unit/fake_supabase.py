@@ -254,6 +254,17 @@ class FakeSupabase(FakeDeliveries, FakeMemory):
         self._require_owner(user_id, run_id)
         self.profiles[user_id] |= {**sections, "soulprint_text": soulprint_text}
 
+    def _full_pass_save_regenerated_sections(
+        self, user_id: str, run_id: str, owner: str | None, memory_md: str, sections: Row, soulprint_text: str
+    ) -> bool:
+        row = self.profiles[user_id]
+        if row["full_pass_run_id"] != owner or row["full_pass_status"] == "processing":
+            raise NotOwner(f"flow run {row['full_pass_run_id']} has this user")
+        if row.get("memory_md") != memory_md:
+            return False
+        row |= {**sections, "soulprint_text": soulprint_text}
+        return True
+
     def _full_pass_take_due(self, limit: int, lease: str) -> list[Row]:
         due = [(user_id, row) for user_id, row in self.profiles.items() if row.pop("due", False)][:limit]
         return [

@@ -80,12 +80,12 @@ def test_an_open_prefect_api_is_warned_of(monkeypatch, capsys):
 
 
 def test_the_deployments_and_the_schedule_are_on_the_server(service):
-    for name in ("full-pass/full-pass", "retry-failed/retry-failed"):
+    for name in ("full-pass/full-pass", "regenerate-sections/regenerate-sections", "retry-failed/retry-failed"):
         deployment = service.prefect.get(f"/deployments/name/{name}").raise_for_status().json()
         assert deployment["work_pool_name"] == "full-pass"
         schedules = {each["schedule"]["cron"]: each["parameters"] for each in deployment["schedules"]}
         every = {"*/10 * * * *": {}, "2-59/10,4-59/10,7-59/10 * * * *": {"most_starts": 0}}
-        assert schedules == ({} if name.startswith("full-pass") else every)
+        assert schedules == (every if name.startswith("retry-failed") else {})
         assert int(deployment["job_variables"]["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]) == 30
 
 

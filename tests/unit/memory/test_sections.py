@@ -257,6 +257,7 @@ def test_rules_come_from_wishes_alone(model, supabase, monkeypatch):
     store_wish(supabase, "My sister likes long answers", 4, subject="my sister")
     store_wish(supabase, "I like answers in verse", 5, stance="past")
     store_wish(supabase, "I like tea", 6)
+    store_wish(supabase, "I like answers with jokes", 7, suppressed=True)
     wishes = ["Please don't use emojis in your answers", "I prefer short answers"]
 
     async def known():

@@ -1,0 +1,60 @@
+"""The flow that writes a user's profile sections anew, from the MEMORY and the chunks that are there.
+
+For whoever has changed the model of step 9, and for a user whose pass completed without its sections. It is no pass
+and claims nobody, so `full_pass_status` and all else of a pass stay as they are. It does nothing for a user whom a pass
+has, since its own step 9 comes anyway, and writes nothing when one has begun meanwhile.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows.errors import MemoryChanged, NoMemory, NotOwner
+from flows.llm.client import current_model
+from flows.memory import sections
+from flows.records import Step
+from flows.runs.run_context import regeneration_context
+from flows.steps import logged, run_id
+from flows.store.client import current_store
+from flows.store.requests import owned_by
+
+
+@task(cache_policy=NO_CACHE)
+async def regenerate(user_id: UUID) -> dict[str, int]:
+    """Step 9 alone. Returns how many sections stay as they were, and how many faults the reply still had.
+
+    Raises StepFailed: of NotOwner, NoMemory, MemoryChanged, UserNotFound, and of what step 9 raises.
+    """
+    async with logged(Step.V2_REGENERATION, user_id) as figures:
+        profiles = current_store().profiles
+        found = await profiles.memory(user_id)
+        if found.full_pass_status == "processing":
+            raise NotOwner(owned_by(found.full_pass_run_id, found.full_pass_status))
+        if not (found.memory_md or "").strip():
+            raise NoMemory("the user has no MEMORY to write sections from; let a full pass end first")
+        profile = await sections.regenerate(user_id, found.memory_md or "")
+        figures.add(profile.figures())
+        if not await profiles.save_regenerated(user_id, run_id(), found, profile.columns(), profile.text()):
+            raise MemoryChanged("MEMORY was changed meanwhile, so the sections are not of it; run this once more")
+        return profile.figures()
+
+
+@flow(name="regenerate-sections", flow_run_name="regenerate-sections-{user_id}")
+async def regenerate_sections(user_id: UUID) -> dict[str, Any]:
+    """Writes soul, identity, user, agents and tools of one user, and `soulprint_text`.
+
+    Returns `{sections, calls, input_tokens, output_tokens, cost_usd}`; the cost is also added to
+    `import_cost_json.regenerations`.
+    """
+    async with regeneration_context(user_id):
+        figures = await regenerate(user_id)
+        total = current_model().usage.total()
+        return {
+            "sections": figures,
+            "calls": total.calls,
+            "input_tokens": total.input_tokens,
+            "output_tokens": total.output_tokens,
+            "cost_usd": total.cost_usd,
+        }
