@@ -1,0 +1,62 @@
+"""What no parser can tell: how a browser lays the page out, and that it runs nothing of it."""
+
+import html
+import json
+import re
+
+import pytest
+
+from tests import browser
+from tests.unit.local.memory_page.person import Person
+
+pytestmark = pytest.mark.skipif(not browser.found(), reason=browser.MISSING)
+
+#: Looks into the page from outside, as the page itself may run nothing. An error would be a script of the page.
+_LOOK = """<iframe style="width:{width}px;height:800px;border:0" srcdoc="{page}"></iframe><script>
+window.owned = [];
+onload = () => {{
+  const page = document.querySelector("iframe").contentDocument;
+  // What is out of sight is laid out when it is scrolled to.
+  page.querySelectorAll(".entries > li").forEach(each => each.style.contentVisibility = "visible");
+  const closed = page.documentElement.scrollHeight;
+  page.querySelectorAll("details").forEach(each => each.open = true);
+  const found = {{
+    width: page.documentElement.scrollWidth, owned: window.owned, closed: closed,
+    open: page.documentElement.scrollHeight, seen: page.querySelector(".before blockquote").offsetHeight,
+  }};
+  document.body.innerHTML = "<pre>found " + JSON.stringify(found) + " end</pre>";
+}};
+</script>"""
+
+_ATTACK = "<script>parent.owned.push('script')</script><img src=x onerror=\"parent.owned.push('image')\">"
+
+
+def look(page, width, folder):
+    path = folder / "look.html"
+    path.write_text(_LOOK.format(width=width, page=html.escape(page)), encoding="utf-8")
+    (found,) = re.findall("<pre>found (.*?) end", browser.dom(path))
+    return json.loads(found)
+
+
+def hostile():
+    ana = Person()
+    for number, text in enumerate([_ATTACK, "w" * 3_000, "👩‍👩‍👧‍👦" * 300, "\u202eمرحبا" * 100, "I like tea."]):
+        fact = ana.fact(text, valid_from="2019-03-04", valid_to="2021-06-07")
+        ana.said(ana.was(text, fact), f"c{number}", title=text)
+        ana.said(fact, f"c{number}", title=text)
+        ana.entry(text, fact, position=number)
+    return ana.html()
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+def test_the_page_fits_its_window_opens_without_scripts_and_runs_none(width, tmp_path):
+    found = look(hostile(), width, tmp_path)
+    assert found["width"] <= width
+    assert found["seen"] > 0
+    assert found["open"] > found["closed"]
+    assert found["owned"] == []
+
+
+def test_a_script_that_got_onto_the_page_would_be_refused(tmp_path):
+    page = hostile().replace("</main>", "<script>parent.owned.push('script')</script></main>")
+    assert look(page, 1280, tmp_path)["owned"] == []
