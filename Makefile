@@ -9,7 +9,7 @@ COMPILE = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-vers
   --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade-package $(UPGRADE))
 COG = $(BIN)/python -m cogapp --verbosity=1 -P
 
-.PHONY: help run up test unit conformance check docs hooks lock bench-read bench-extract bench-packing bench-memory bench-limits eval faults sample clean
+.PHONY: help run up test unit conformance check docs picture hooks lock bench-read bench-extract bench-packing bench-memory bench-limits eval faults sample clean
 
 ## help: this list
 help:
@@ -47,6 +47,10 @@ check: $(VENV)/.installed
 docs: $(VENV)/.installed
 	$(if $(RUN),$(BIN)/python -m tests.docs.sample_run)
 	$(COG) -r @tests/docs/cogged.txt
+
+## picture: take the picture of MEMORY in the README again, with Chromium
+picture: $(VENV)/.installed
+	$(BIN)/python -m tests.docs.memory_picture
 
 ## hooks: check before each commit, and run the unit tests before each push
 hooks: $(VENV)/.installed

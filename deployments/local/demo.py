@@ -3,38 +3,39 @@
 import asyncio
 import json
 import os
-import re
 import time
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.markup import escape
-from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from storage3.exceptions import StorageApiError
 from supabase import AsyncClient, AuthApiError, acreate_client
 
+from deployments.local.memory_page import page, rows, terminal
+from deployments.local.memory_page.remembered import Remembered, remembered
 from deployments.local.processes import StackError
+from deployments.local.run_log import Event, RunLog
 from deployments.local.stack import Stack
 from flows.records import Step
 from flows.settings import ModelSettings
+from flows.store.requests import SupabaseRequests
 
 DEMO_USER = UUID("5eed5eed-0000-4000-8000-000000000001")
 BUCKET = "imports"
 
-_LINE = re.compile(r"\[FullPass\] user_id=\S+ step=(?P<step>\S+) status=(?P<status>\S+)(?P<metrics>.*)")
 _SECTIONS = ("soul_md", "identity_md", "user_md", "agents_md", "tools_md")
 _POLL_SECONDS = 0.5
-_PAGE = 200  # what the Prefect server returns at most in one answer
 _SETTLE_SECONDS = 60  # how long the row and the log may take to follow the end of the flow run
+_STAND_IN_WROTE = (
+    "A rule-based stand-in wrote this, no model: it copies sentences that look like facts, far from what Claude makes "
+    "of them."
+)
 _FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
@@ -143,40 +144,6 @@ def _trigger(stack: Stack, user_id: UUID, storage_path: str) -> str:
 # Following the run
 
 
-@dataclass(frozen=True)
-class Event:
-    """One `[FullPass]` line of the run's log."""
-
-    step: str
-    status: str
-    metrics: dict[str, str]
-
-
-class RunLog:
-    """The `[FullPass]` lines of a flow run, each once, as the Prefect server gets them."""
-
-    def __init__(self, prefect: httpx.Client, flow_run_id: str):
-        self._prefect = prefect
-        self._filter = {"logs": {"flow_run_id": {"any_": [flow_run_id]}}, "sort": "TIMESTAMP_ASC", "limit": _PAGE}
-        self._seen: set[str] = set()
-
-    def new(self) -> Iterator[Event]:
-        # Lines of several tasks arrive in batches, so a late one may stand before those already seen.
-        offset = max(0, len(self._seen) - 100)
-        while True:
-            answer = self._prefect.post("/logs/filter", json={**self._filter, "offset": offset})
-            entries = answer.raise_for_status().json()
-            for entry in entries:
-                if entry["id"] not in self._seen:
-                    self._seen.add(entry["id"])
-                    if match := _LINE.search(entry["message"]):
-                        pairs = dict(pair.split("=", 1) for pair in match["metrics"].split())
-                        yield Event(match["step"], match["status"], pairs)
-            if len(entries) < _PAGE:
-                return
-            offset += len(entries)
-
-
 def _follow(stack: Stack, flow_run_id: str, console: Console) -> None:
     with (
         stack.prefect_client() as prefect,
@@ -256,6 +223,10 @@ async def _chunk_count(stack: Stack, user_id: UUID) -> int:
     return (await query.execute()).count or 0
 
 
+async def _memory_rows(stack: Stack, user_id: UUID) -> rows.MemoryRows:
+    return await rows.read(SupabaseRequests(await _client(stack), _SETTLE_SECONDS), user_id)
+
+
 def _message(stack: Stack, flow_run_id: str) -> str:
     """What the flow run's last state says: where a user has no row, the error stands only there."""
     with stack.prefect_client() as prefect:
@@ -268,8 +239,10 @@ def _message(stack: Stack, flow_run_id: str) -> str:
 
 def _show(stack: Stack, user_id: UUID, row: dict[str, Any], seconds: float, console: Console) -> None:
     chunks = asyncio.run(_chunk_count(stack, user_id))
+    memory = remembered(asyncio.run(_memory_rows(stack, user_id)))
     console.print()
-    console.print(Panel(Markdown(row["memory_md"]), title="MEMORY", title_align="left"))
+    terminal.show(memory, console)
+    _write_page(stack, memory, console)
     written = Table(title="Written", title_justify="left", show_header=False, box=None, padding=(0, 2))
     written.add_row("conversation_chunks", f"{chunks:,} rows")
     written.add_row("user_profiles.memory_md", f"{len(row['memory_md']):,} characters")
@@ -287,3 +260,10 @@ def _show(stack: Stack, user_id: UUID, row: dict[str, Any], seconds: float, cons
         f"\n[bold]{total['calls']:,} calls[/], {read:,} input and {total['output_tokens']:,} output "
         f"tokens, cost {cost}, [bold]{seconds:.0f} s[/]"
     )
+
+
+def _write_page(stack: Stack, memory: Remembered, console: Console) -> None:
+    path = stack.state / "memory.html"
+    page.write(page.page(memory, _STAND_IN_WROTE if stack.uses_stand_in else None), path)
+    # Not wrapped: the name must survive a copy.
+    console.print(f"page: {os.path.relpath(path)}\n", soft_wrap=True, markup=False)

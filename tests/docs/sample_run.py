@@ -64,15 +64,20 @@ def _steady(pairs: Iterable[list[str]]) -> dict[str, str]:
     return {name: value for name, value in pairs if name not in _UNSTEADY}
 
 
+def run(state: str, *export: str) -> subprocess.CompletedProcess[str]:
+    """`make run` on a stack of its own in this folder, wide enough for every line."""
+    environment = {**clean_environment(), "SOULPRINT_STATE": state, "COLUMNS": "300", "PYTHONUTF8": "1"}
+    command = [sys.executable, "-m", "deployments.local", "run", *export]
+    return subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8", check=False)
+
+
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="soulprint-docs-") as state:
-        environment = {**clean_environment(), "SOULPRINT_STATE": state, "COLUMNS": "300", "PYTHONUTF8": "1"}
-        command = [sys.executable, "-m", "deployments.local", "run"]
-        run = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8", check=False)
-    lines = [line.rstrip() for line in run.stdout.splitlines()]
+        finished = run(state)
+    lines = [line.rstrip() for line in finished.stdout.splitlines()]
     kept = [line for line in lines if _PRINTED.match(line) or re.match(r"[\d,]+ calls, ", line)]
-    if run.returncode or len(kept) != len(Step) + 1:
-        print(run.stdout, file=sys.stderr)
+    if finished.returncode or len(kept) != len(Step) + 1:
+        print(finished.stdout, file=sys.stderr)
         return 1
     RECORDED.write_text("\n".join(kept) + "\n", encoding="utf-8")
     print(f"recorded in {os.path.relpath(RECORDED)}")
