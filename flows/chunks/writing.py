@@ -101,7 +101,8 @@ def _nothing_found(found: Chunked) -> str:
         return f"{said}; those that are not to be remembered are read with EXPORT_READ_UNREMEMBERED=true"
     if found.descriptions:
         (most, _), *_ = found.descriptions.most_common(1)
-        return f"{said}; it is {most}; what to upload is the export's zip or its conversations.json"
+        step = "" if "upload" in most else "; what to upload is the export's zip or its conversations.json"
+        return f"{said}; it is {most}{step}"
     return f"{said}; upload the export's zip or its conversations.json"
 
 

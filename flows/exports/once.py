@@ -1,6 +1,6 @@
 """What of an export stands in it more than once: read once.
 
-Kept of everything that was read are hashes, never texts: of 100,000 conversations with 20 messages each 40 MB.
+Kept of everything that was read are hashes, never texts: of 100,000 conversations with 20 messages each 50 MB.
 """
 
 from array import array

@@ -74,6 +74,10 @@ def test_json_is_named_or_described_by_types_and_counts_alone(tmp_path, value, s
     assert says in refused(tmp_path, zipped({"file.json": value}))
 
 
+def test_what_is_known_has_one_next_step(tmp_path):
+    assert refused(tmp_path, json.dumps(MANIFEST).encode()).count("upload") == 1
+
+
 def test_a_description_of_what_no_format_knows_is_among_what_was_left_out(tmp_path):
     path = tmp_path / "export"
     path.write_text(json.dumps([talk("hi"), *({"turns": [], SECRET: n} for n in range(200))]))
