@@ -27,7 +27,7 @@ class FakeDeliveries:
     ) -> Row:
         if user_id not in self.profiles:
             return {"answer": "no_user"}
-        rows = self._of(user_id)
+        rows = self._deliveries_of(user_id)
         if key_hash:
             known = [row for row in rows if row["key_hash"] == key_hash]
             if known and known[0]["body_hash"] != body_hash:
@@ -37,7 +37,7 @@ class FakeDeliveries:
             open_ones = [row for row in rows if row["state"] in ("waiting", "started")]
             known = [row for row in open_ones if all(row[name] == value for name, value in same.items())]
         if known:
-            return {"answer": "same", **self._shown(known[-1])}
+            return {"answer": "same", **self._delivery_shown(known[-1])}
         if len(rows) >= most:
             return {"answer": "limited", "retry_after": 60}
         busy = self.profiles[user_id]["full_pass_status"] == "processing" or any(
@@ -50,10 +50,10 @@ class FakeDeliveries:
             **{"key_hash": key_hash, "body_hash": body_hash},
         }
         self.tables["full_pass_deliveries"].append(row)
-        return {"answer": "new", **self._shown(row)}
+        return {"answer": "new", **self._delivery_shown(row)}
 
     def _full_pass_delivery_started(self, user_id: str, delivery_id: str, run_id: str) -> None:
-        for row in self._of(user_id):
+        for row in self._deliveries_of(user_id):
             if row["id"] == delivery_id:
                 row["flow_run_id"] = run_id
 
@@ -83,8 +83,8 @@ class FakeDeliveries:
             **{"error": row.get("full_pass_error"), "flow_run_id": row["full_pass_run_id"]},
         }
 
-    def _of(self, user_id: str) -> list[Row]:
+    def _deliveries_of(self, user_id: str) -> list[Row]:
         return [row for row in self.tables["full_pass_deliveries"] if row["user_id"] == user_id]
 
-    def _shown(self, row: Row) -> dict[str, Any]:
+    def _delivery_shown(self, row: Row) -> dict[str, Any]:
         return {"delivery_id": row["id"], "state": row["state"], "flow_run_id": row["flow_run_id"]}
