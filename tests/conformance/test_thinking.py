@@ -15,13 +15,15 @@ from flows.records import Step
 HAIKU, OLDER = "claude-haiku-5-5", "claude-haiku-4-5"
 
 
-class MemoryDocument(BaseModel):
-    sections: list[dict[str, object]]
+class MemoryEntries(BaseModel):
+    entries: list[dict[str, object]]
 
 
 def ask(model, step, *, name=HAIKU, times=1, reply_tokens=1_000, facts=1, thinking_tokens=600):
     """What the run has used, for calls that are answered with a MEMORY of so many facts."""
-    lines = "\n".join(json.dumps({"kind": "belief", "text": f"I live in town {each}."}) for each in range(facts))
+    lines = "\n".join(
+        json.dumps({"n": each, "kind": "belief", "text": f"I live in town {each}."}) for each in range(facts)
+    )
 
     async def calls():
         async with model.connected() as client:
@@ -32,7 +34,7 @@ def ask(model, step, *, name=HAIKU, times=1, reply_tokens=1_000, facts=1, thinki
                     model=name,
                     system=f"Write, {number}.",
                     content=blocks({"facts": lines}),
-                    reply_type=MemoryDocument,
+                    reply_type=MemoryEntries,
                     reply_tokens=reply_tokens,
                 )
             return client.usage.total(), (await model.counted())["tokens"]
@@ -68,7 +70,7 @@ def test_a_reply_has_the_room_that_it_needs_beside_the_thinking(model):
 
 
 def test_a_reply_is_cut_off_only_when_more_room_is_not_enough_either(model):
-    used, _ = ask(model, Step.EXTRACT_FACTS, facts=100, reply_tokens=400)
+    used, _ = ask(model, Step.EXTRACT_FACTS, facts=100, reply_tokens=700)
     assert used.calls == 2
     with pytest.raises(CutOff, match="max_tokens"):
         ask(model, Step.EXTRACT_FACTS, facts=400, reply_tokens=100)
