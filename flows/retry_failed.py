@@ -1,8 +1,10 @@
 """The scheduled flow that sets rows right and starts the next attempt of users whose full pass has failed.
 
-It also deletes what models answered about chunks that have been gone for long.
+It also deletes what models answered about chunks that have been gone for long, and what killed runs have left on the
+disk of the machine that it runs on.
 """
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,6 +15,8 @@ from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelled
 
+from flows import spool
+from flows.errors import SpoolError
 from flows.runs import deliveries, flow_runs, reconciliation
 from flows.settings import PassSettings, StoreSettings
 from flows.steps import run_id
@@ -77,6 +81,15 @@ async def start_waiting(deployment_id: UUID, most_starts: int) -> int:
         return await deliveries.start_due(current_store(), prefect, deployment_id, limit=most_starts)
 
 
+async def remove_abandoned() -> None:
+    """The text of killed runs leaves this machine; where it cannot, the tick goes on and says so."""
+    try:
+        if removed := await asyncio.to_thread(spool.remove_abandoned, PassSettings().spool_dir):
+            get_run_logger().info("removed the folders of %d killed runs", removed)
+    except (SpoolError, OSError) as error:
+        get_run_logger().error("%s", error if isinstance(error, SpoolError) else f"SPOOL_DIR: {error.strerror}")
+
+
 @flow(name="retry-failed")
 async def retry_failed(deployment: str = "full-pass/full-pass", most_starts: int = 20) -> dict[str, int] | State[None]:
     """Sets rows right whose run ended without writing them, then starts the attempts that are due.
@@ -89,6 +102,7 @@ async def retry_failed(deployment: str = "full-pass/full-pass", most_starts: int
         if await _is_overtaking(prefect):
             return Cancelled(message="an earlier tick is at work")
         deployment_id = (await prefect.read_deployment_by_name(deployment)).id
+    await remove_abandoned()
     async with open_store():
         corrected = await reconcile(deployment_id)
         waiting = await start_waiting(deployment_id, most_starts) if most_starts else 0

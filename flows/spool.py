@@ -22,8 +22,7 @@ Record = TypeVar("Record", bound=msgspec.Struct)
 def folder(parent: Path, run_id: str) -> Iterator[Path]:
     """An empty folder for the run, readable by its owner only and removed at the end.
 
-    A run that is killed leaves its folder behind; those whose run is no longer alive are removed here. Alive is who
-    holds the folder's lock, which ends with the process: no clock says so. Raises SpoolError.
+    Those that killed runs have left behind go here, too. Raises SpoolError.
     """
     path = parent / run_id
     with ExitStack() as stack:
@@ -39,14 +38,28 @@ def folder(parent: Path, run_id: str) -> Iterator[Path]:
             shutil.rmtree(path, ignore_errors=True)
 
 
+def remove_abandoned(parent: Path) -> int:
+    """Removes the folders that killed runs have left on this machine; returns how many.
+
+    Alive is who holds the folder's lock, which ends with the process: no clock says so. Raises SpoolError when one
+    cannot be removed, after all others.
+    """
+    if not parent.is_dir():
+        return 0
+    with _alone(parent):
+        removed, kept = _sweep(parent)
+    if kept:
+        raise SpoolError(
+            f"{len(kept)} folders of killed runs in SPOOL_DIR cannot be removed; remove them as their owner"
+        )
+    return removed
+
+
 def _made(parent: Path, path: Path) -> IO[str]:
     """Makes the folder; returns the file that holds its lock."""
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (parent / ".lock").open("w") as all_folders:
-        fcntl.flock(all_folders, fcntl.LOCK_EX)
-        for other in parent.iterdir():
-            if other.is_dir() and _is_abandoned(other):
-                shutil.rmtree(other, ignore_errors=True)
+    with _alone(parent):
+        _sweep(parent)
         shutil.rmtree(path, ignore_errors=True)
         path.mkdir(mode=0o700)
         lock = (path / ".lock").open("w")
@@ -54,12 +67,31 @@ def _made(parent: Path, path: Path) -> IO[str]:
         return lock
 
 
+@contextmanager
+def _alone(parent: Path) -> Iterator[None]:
+    """Nobody else makes or removes folders meanwhile: one that was made just now has no lock yet."""
+    with (parent / ".lock").open("w") as all_folders:
+        fcntl.flock(all_folders, fcntl.LOCK_EX)
+        yield
+
+
+def _sweep(parent: Path) -> tuple[int, list[Path]]:
+    """How many abandoned folders have gone, and those that would not."""
+    abandoned = [path for path in parent.iterdir() if path.is_dir() and not path.is_symlink() and _is_abandoned(path)]
+    for path in abandoned:
+        shutil.rmtree(path, ignore_errors=True)
+    kept = [path for path in abandoned if path.exists()]
+    return len(abandoned) - len(kept), kept
+
+
 def _is_abandoned(folder: Path) -> bool:
-    with (folder / ".lock").open("w") as lock:
-        try:
+    try:
+        with (folder / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
+    except BlockingIOError:
+        return False
+    except OSError:  # it cannot be opened, as one of another account's
+        return True
     return True
 
 

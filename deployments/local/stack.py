@@ -18,7 +18,6 @@ from typing import IO, Any
 
 import httpx
 
-from deployments import WORK_POOL
 from deployments.local.ending import Order
 from deployments.local.postgres import EmbeddedPostgres
 from deployments.local.processes import Port, Service, StackError
@@ -187,7 +186,7 @@ class Stack:
         ).wait_until_listening("127.0.0.1", self.port("messages"))
 
     def start_worker(self, name: str = "worker", **environment: str) -> None:
-        arguments = ("-m", "prefect", "worker", "start", "--pool", WORK_POOL, "--name", name)
+        arguments = ("-m", "deployments.worker", "--name", name)
         self._start_service(name, *arguments, environment={**self.environment, **environment}, order=Order.WORK)
 
     # Parts

@@ -11,6 +11,7 @@ import pytest
 from prefect.exceptions import CancelledRun
 
 from deployments.local.stack import ROOT
+from flows import spool
 from tests.faults.step_locks import Holds
 from tests.integration.service import FullPassService, Json, export_of, simple_export
 
@@ -111,6 +112,16 @@ def test_slots_that_are_in_use_are_not_given_back(service):
         service.tick()
     service.succeeded(user_id)
     assert service.messages.get("/_control").json()["in_flight"]["max_by_schema"]["ChunkFacts"] == 3
+
+
+def test_a_tick_removes_the_text_of_a_killed_run_from_its_machine(service, tmp_path):
+    left = tmp_path / "killed" / "export"
+    with spool.folder(tmp_path, "alive") as alive:
+        left.parent.mkdir()
+        left.write_text("private words")
+        service.tick(most_starts=0, SPOOL_DIR=str(tmp_path))
+        assert alive.exists()
+    assert not left.parent.exists()
 
 
 def test_a_tick_does_not_overtake_another(service):
