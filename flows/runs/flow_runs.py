@@ -81,6 +81,7 @@ async def _started(prefect: PrefectClient, deployment_id: UUID, request: PassReq
         deployment_id,
         state=Scheduled(scheduled_time=await _server_time(prefect)),
         parameters=request.parameters(),
+        tags=[tag_of(request.user_id)],
         # The user is part of every key, so a key that two users happen to send does not meet.
         idempotency_key=hashlib.sha256(f"{request.user_id} {key}".encode()).hexdigest(),
     )
@@ -95,7 +96,7 @@ async def _server_time(prefect: PrefectClient) -> datetime | None:
 async def active(prefect: PrefectClient, deployment_id: UUID) -> AsyncIterator[FlowRun]:
     """The runs that have not ended."""
     alive = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED, StateType.CANCELLING]
-    async for run in _pages(prefect, _of(deployment_id, alive), FlowRunSort.EXPECTED_START_TIME_ASC):
+    async for run in pages(prefect, _of(deployment_id, alive), FlowRunSort.EXPECTED_START_TIME_ASC):
         yield run
 
 
@@ -103,7 +104,7 @@ async def ended_badly(prefect: PrefectClient, deployment_id: UUID, since: dateti
     """The runs that have failed, crashed or been cancelled since then, the last one first."""
     asked = _of(deployment_id, [StateType.FAILED, StateType.CRASHED, StateType.CANCELLED])
     asked.end_time = FlowRunFilterEndTime(after_=since)
-    async for run in _pages(prefect, asked, FlowRunSort.END_TIME_DESC):
+    async for run in pages(prefect, asked, FlowRunSort.END_TIME_DESC):
         yield run
 
 
@@ -114,6 +115,11 @@ async def by_id(prefect: PrefectClient, run_ids: Iterable[str]) -> dict[str, Flo
         asked = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(run_id) for run_id in some]))
         found |= {str(run.id): run for run in await prefect.read_flow_runs(flow_run_filter=asked, limit=_PAGE)}
     return found
+
+
+def tag_of(user_id: UUID) -> str:
+    """By which all runs of a user are found, also those that never began."""
+    return f"user:{user_id}"
 
 
 def user_of(run: FlowRun) -> UUID | None:
@@ -143,7 +149,7 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-async def _pages(prefect: PrefectClient, asked: FlowRunFilter, sort: FlowRunSort) -> AsyncIterator[FlowRun]:
+async def pages(prefect: PrefectClient, asked: FlowRunFilter, sort: FlowRunSort) -> AsyncIterator[FlowRun]:
     offset = 0
     while True:
         page = await prefect.read_flow_runs(flow_run_filter=asked, sort=sort, limit=_PAGE, offset=offset)

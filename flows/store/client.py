@@ -16,6 +16,7 @@ from flows.store.exports import ExportBucket
 from flows.store.facts import FactTable
 from flows.store.memory import MemoryTable
 from flows.store.passes import PassTable
+from flows.store.persons import PersonalAccount, PersonTables
 from flows.store.profiles import ProfileTable
 from flows.store.requests import Requests, SupabaseRequests
 
@@ -31,10 +32,12 @@ class Store:
     facts: FactTable
     deliveries: DeliveryTable
     memory: MemoryTable
+    persons: PersonTables
     exports: ExportBucket
+    account: PersonalAccount
 
     @classmethod
-    def of(cls, requests: Requests, exports: ExportBucket) -> "Store":
+    def of(cls, requests: Requests, exports: ExportBucket, account: PersonalAccount) -> "Store":
         return cls(
             PassTable(requests),
             ProfileTable(requests),
@@ -43,7 +46,9 @@ class Store:
             FactTable(requests),
             DeliveryTable(requests),
             MemoryTable(requests),
+            PersonTables(requests),
             exports,
+            account,
         )
 
 
@@ -64,7 +69,8 @@ async def open_store(patience: float | None = None) -> AsyncIterator[Store]:
             AsyncClientOptions(httpx_client=http, auto_refresh_token=False, postgrest_client_retry=False),
         )
         requests = SupabaseRequests(client, settings.supabase_patience_seconds)
-        with use_store(Store.of(requests, ExportBucket(http, client.options.headers, settings))) as store:
+        own = (http, client.options.headers, settings)
+        with use_store(Store.of(requests, ExportBucket(*own), PersonalAccount(*own))) as store:
             yield store
 
 

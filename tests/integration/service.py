@@ -28,6 +28,7 @@ from deployments import apply
 from deployments.local.demo import BUCKET
 from deployments.local.stack import Stack
 from deployments.local.supabase import keys
+from flows.erase_user import erase_user
 from flows.full_pass import full_pass
 from flows.regenerate_sections import regenerate_sections
 from flows.retry_failed import retry_failed
@@ -195,6 +196,12 @@ class FullPassService:
             run: Any = regenerate_sections(user_id, return_state=True)
             state = asyncio.run(run)
         return state.name, state.message or ""
+
+    def erase(self, user_id: UUID, **settings: str) -> Json:
+        """The flow that erases a person in this process, from start to end; returns what it returns."""
+        with self._environment(settings):
+            run: Any = erase_user(user_id)
+            return dict(asyncio.run(run))
 
     def prepare_server(self, **settings: str) -> None:
         """What `python -m deployments.apply` does first, in this process: limits and automations, not deployments."""

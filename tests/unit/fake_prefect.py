@@ -79,7 +79,13 @@ class FakePrefect:
         return SimpleNamespace(id=self.deployment)
 
     async def create_flow_run_from_deployment(
-        self, deployment_id: UUID, *, state: State[Any], parameters: dict[str, Any], idempotency_key: str
+        self,
+        deployment_id: UUID,
+        *,
+        state: State[Any],
+        parameters: dict[str, Any],
+        tags: list[str],
+        idempotency_key: str,
     ) -> FlowRun:
         if deployment_id != self.deployment:
             raise ObjectNotFound(Exception("no such deployment"))
@@ -87,8 +93,11 @@ class FakePrefect:
             if run.idempotency_key == idempotency_key:
                 return run
         run = self.run(StateType.SCHEDULED, idempotency_key=idempotency_key)
-        run.parameters = parameters
+        run.parameters, run.tags = parameters, tags
         return run
+
+    async def set_flow_run_state(self, flow_run_id: UUID, state: State[Any], force: bool = False) -> None:
+        (await self.read_flow_run(flow_run_id)).state = state
 
     async def read_flow_run(self, flow_run_id: UUID) -> FlowRun:
         for run in self.flow_runs:

@@ -14,6 +14,7 @@ from flows.errors import ExportError, NotOwner
 from flows.records import SpooledChunk
 from flows.store.client import Store
 from flows.store.exports import ExportBucket
+from flows.store.persons import PersonalAccount
 from flows.store.requests import Page, Query, Row
 from tests.unit.fake_deliveries import FakeDeliveries
 from tests.unit.fake_memory import FakeMemory
@@ -49,7 +50,7 @@ class FakeSupabase(FakeDeliveries, FakeMemory):
         self.selects = 0
 
     def store(self, exports: object = None) -> Store:
-        return Store.of(self, cast(ExportBucket, exports or Nothing()))
+        return Store.of(self, cast(ExportBucket, exports or Nothing()), cast(PersonalAccount, Nothing()))
 
     def owned(self, user_id: UUID = USER, run_id: str = RUN, **columns: Any) -> UUID:
         self.profiles[str(user_id)] = {

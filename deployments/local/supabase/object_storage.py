@@ -83,6 +83,16 @@ _UPSERT = (
     _INSERT + " on conflict (bucket_id, name) do update set metadata = excluded.metadata, updated_at = now()"
     " returning id::text"
 )
+_MOST_REMOVED = 1_000
+#: storage.search_by_name: one level of a folder, in the order of the names.
+_LIST = """
+    select coalesce(json_agg(page), '[]')::text from (
+        select split_part(substr(name, length($2) + 1), '/', 1) as name,
+            min(id::text) filter (where strpos(substr(name, length($2) + 1), '/') = 0) as id
+        from storage.objects where bucket_id = $1 and starts_with(name, $2)
+        group by 1 order by 1 limit $3 offset $4
+    ) as page
+"""
 _DELETE = "delete from storage.objects where bucket_id = $1 and name = $2 returning metadata ->> 'file'"
 
 
@@ -120,6 +130,8 @@ class ObjectStorage:
         return [
             Route("/storage/v1/bucket", self.create_bucket, methods=["POST"]),
             Route("/storage/v1/bucket", self.list_buckets, methods=["GET"]),
+            Route(objects + "/list/{bucket}", self.list_objects, methods=["POST"]),
+            Route(objects + "/{bucket}", self.remove_objects, methods=["DELETE"]),
             Route(objects + "/info/{bucket}/{name:path}", self.info, methods=["GET"]),
             Route(objects + "/{bucket}/{name:path}", self.download, methods=["GET"]),
             Route(objects + "/{bucket}/{name:path}", self.upload, methods=["POST", "PUT"]),
@@ -228,6 +240,33 @@ class ObjectStorage:
                 raise _DENIED if await database.fetchrow(_FIND, bucket, name) else NOT_FOUND
         (self._folder / deleted).unlink(missing_ok=True)
         return JSONResponse({"message": "Successfully deleted"})
+
+    async def list_objects(self, request: Request) -> Response:
+        """What is in a folder: objects with their ids, folders without (src/http/routes/object/listObjects.ts)."""
+        body = await _json(request)
+        if not isinstance(body.get("prefix"), str):
+            raise StorageError(400, "InvalidRequest", "body must have required property 'prefix'", "Error")
+        prefix = body["prefix"] and body["prefix"].rstrip("/") + "/"
+        async with self._sessions.open(request) as database:
+            rows = await database.fetchval(
+                _LIST, request.path_params["bucket"], prefix, body.get("limit", 100), body.get("offset", 0)
+            )
+        return Response(rows, media_type="application/json")
+
+    async def remove_objects(self, request: Request) -> Response:
+        """Those of the names that the caller may delete (src/http/routes/object/deleteObjects.ts)."""
+        names = (await _json(request)).get("prefixes")
+        if not isinstance(names, list) or not 1 <= len(names) <= _MOST_REMOVED:
+            raise StorageError(400, "InvalidRequest", "body/prefixes must NOT have fewer than 1 items", "Error")
+        deleted = []
+        for name in names:
+            async with self._sessions.open(request) as database:
+                await database.execute("set local storage.allow_delete_query = 'true'")
+                if file := await database.fetchval(_DELETE, request.path_params["bucket"], name):
+                    deleted.append((name, file))
+        for _, file in deleted:
+            (self._folder / file).unlink(missing_ok=True)
+        return JSONResponse([{"name": name, "bucket_id": request.path_params["bucket"]} for name, _ in deleted])
 
     async def unsupported(self, request: Request) -> Response:
         raise not_supported(f"{request.method} {request.url.path}")
