@@ -7,8 +7,9 @@ from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import httpx
-from fastapi import FastAPI, Path, Request, Response
+from fastapi import Depends, FastAPI, Path, Request, Response
 from fastapi.responses import JSONResponse
+from fastapi.security import APIKeyHeader, HTTPBearer
 from prefect import get_client
 from prefect.exceptions import PrefectHTTPStatusError
 from pydantic import BaseModel, ValidationError
@@ -40,6 +41,14 @@ Answer = TypeVar("Answer")
 ANSWER_SECONDS = 5.0  # whoever asks can ask again
 _AGAIN_SECONDS = 10
 
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "the same key with the same body is the same delivery, also when its pass has ended",
+    "schema": {"type": "string", "maxLength": deliveries.MAX_KEY_CHARACTERS},
+}
+
 _DESCRIPTION = """\
 Starts the full pass over uploaded exports. Whoever asks sends `Authorization: Bearer` with one of the keys of
 WEBHOOK_KEY, or signs as Standard Webhooks does."""
@@ -70,17 +79,35 @@ app = FastAPI(
 app.add_middleware(limits.LoggedRequests)
 
 
-def _takes(*shapes: type[BaseModel]) -> dict[str, Any]:
+def _takes(shape: type[BaseModel]) -> dict[str, Any]:
     """The body in the OpenAPI document: FastAPI would read it before the key is checked."""
-    (shape,) = shapes
-    schema = shape.model_json_schema()
-    return {
-        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
-        "security": [{"key": []}],
-    }
+    content = {"application/json": {"schema": shape.model_json_schema()}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
-@app.post("/process-full-v2", status_code=202, responses=_ASKED | _problems(403), openapi_extra=_takes(Delivery))
+#: The document says that a key or a signature is needed; what is sent is checked with the body.
+_KEYED: dict[str, Any] = {
+    "dependencies": [
+        Depends(HTTPBearer(auto_error=False, scheme_name="key", description="one of the keys of WEBHOOK_KEY")),
+        Depends(
+            APIKeyHeader(
+                name="webhook-signature",
+                auto_error=False,
+                scheme_name="signature",
+                description="of Standard Webhooks, with the headers webhook-id and webhook-timestamp",
+            )
+        ),
+    ]
+}
+
+
+@app.post(
+    "/process-full-v2",
+    status_code=202,
+    responses=_ASKED | _problems(403),
+    openapi_extra=_takes(Delivery) | {"parameters": [_IDEMPOTENCY_KEY]},
+    **_KEYED,
+)
 async def process_full(request: Request) -> Accepted:
     """An export is uploaded: it is read at once, or when the pass of its user that is active has ended."""
     settings = WebhookSettings()
@@ -89,8 +116,15 @@ async def process_full(request: Request) -> Accepted:
     return await _accepted(request, delivery, key, settings)
 
 
-@app.post("/webhooks/supabase", status_code=202, responses=_ASKED | _problems(403), openapi_extra=_takes(DatabaseEvent))
-async def supabase_event(request: Request, response: Response) -> Accepted | Ignored:
+@app.post(
+    "/webhooks/supabase",
+    status_code=202,
+    responses={200: {"model": Ignored}} | _ASKED | _problems(403),
+    openapi_extra=_takes(DatabaseEvent),
+    response_model=Accepted,
+    **_KEYED,
+)
+async def supabase_event(request: Request) -> Accepted | JSONResponse:
     """A row of storage.objects, or of the app's own table of uploads, was inserted."""
     settings = WebhookSettings()
     event = _read(await _authenticated(request, settings), DatabaseEvent)
@@ -99,12 +133,17 @@ async def supabase_event(request: Request, response: Response) -> Accepted | Ign
     except ValidationError as error:
         raise Refusal(422, _told(error)) from None
     if isinstance(delivery, str):
-        response.status_code = 200
-        return Ignored(reason=delivery)
+        return JSONResponse(Ignored(reason=delivery).model_dump())
     return await _accepted(request, delivery, "", settings)
 
 
-@app.post("/retry-full-pass", status_code=202, responses=_ASKED | _problems(409), openapi_extra=_takes(Retry))
+@app.post(
+    "/retry-full-pass",
+    status_code=202,
+    responses=_ASKED | _problems(409),
+    openapi_extra=_takes(Retry),
+    **_KEYED,
+)
 async def retry_full_pass(request: Request) -> RetryAccepted:
     """The next attempt of a user whose pass has failed, now."""
     settings = WebhookSettings()
@@ -118,9 +157,11 @@ async def retry_full_pass(request: Request) -> RetryAccepted:
 @app.get(
     "/status/{user_id}",
     responses=_problems(401, 404, 408, 413, 422, 500, 503),
-    openapi_extra={"security": [{"key": []}]},
+    **_KEYED,
 )
-async def pass_status(request: Request, user_id: Annotated[str, Path()]) -> PassStatus:
+async def pass_status(
+    request: Request, user_id: Annotated[str, Path(json_schema_extra={"format": "uuid"})]
+) -> PassStatus:
     """How far a user's full pass is."""
     await _authenticated(request, WebhookSettings())
     try:

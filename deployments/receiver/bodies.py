@@ -1,20 +1,28 @@
 """What the receiver is asked, and what it answers: the shapes of its OpenAPI document."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _whole(number: object) -> object:
+    """JSON knows one kind of numbers: 12.0 is the integer 12."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+Count = Annotated[int, Field(ge=0, le=10_000_000), BeforeValidator(_whole)]
 
 
 class Delivery(BaseModel):
     """An export is uploaded. All but the first two is what the uploader believes."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", strict=True)
 
     user_id: UUID
     storage_path: str = Field(min_length=1, max_length=1_024, description="imports/<user_id>/<file>")
-    conversation_count: int | None = Field(default=None, ge=0, le=10_000_000)
+    conversation_count: Count | None = None
     file_type: Literal["zip", "json"] | None = None
     replace: bool = Field(default=False, description="what the export lacks of its source is removed")
 
@@ -22,7 +30,7 @@ class Delivery(BaseModel):
 class Retry(BaseModel):
     """The next attempt of a user whose pass has failed."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", strict=True)
 
     user_id: UUID
 
@@ -30,7 +38,7 @@ class Retry(BaseModel):
 class DatabaseEvent(BaseModel):
     """What a Supabase database webhook sends (supabase.com/docs/guides/database/webhooks)."""
 
-    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(extra="ignore", strict=True, populate_by_name=True)
 
     type: Literal["INSERT", "UPDATE", "DELETE"]
     table: str

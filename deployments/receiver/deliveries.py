@@ -82,7 +82,7 @@ def told_by(event: DatabaseEvent, settings: WebhookSettings) -> Delivery | str:
             "user_id": event.record.get(settings.supabase_webhook_user_column),
             "storage_path": event.record.get(settings.supabase_webhook_path_column),
         }
-        return Delivery.model_validate(named) if all(named.values()) else "the row names no upload yet"
+        return Delivery.model_validate(named, strict=False) if all(named.values()) else "the row names no upload yet"
     return "neither storage.objects nor SUPABASE_WEBHOOK_TABLE"
 
 

@@ -51,8 +51,23 @@ class Receiver:
     def upload(self, version: str, name: str = "export.zip") -> None:
         self.bucket.versions[f"{USER}/{name}"] = version
 
+    async def application(self, scope: Any, receive: Any, send: Any) -> None:
+        """The receiver as an ASGI application, with its services; it has begun already."""
+        if scope["type"] == "lifespan":
+            for done in ("startup", "shutdown"):
+                await receive()
+                await send({"type": f"lifespan.{done}.complete"})
+            return
+        starter = self._starter()
+        scope["state"] = {"starter": starter}
+        await self.answering(scope, receive, send)
+        await starter.stop()
+
+    def _starter(self) -> Starter:
+        return Starter(self.supabase.store(self.bucket), self.prefect, "full-pass/full-pass")  # type: ignore[arg-type]
+
     async def _all(self, requests: tuple[dict[str, Any], ...]) -> list[httpx.Response]:
-        starter = Starter(self.supabase.store(self.bucket), self.prefect, "full-pass/full-pass")  # type: ignore[arg-type]
+        starter = self._starter()
 
         async def with_services(scope: Any, receive: Any, send: Any) -> None:
             scope["state"] = {"starter": starter}
