@@ -115,6 +115,52 @@ def test_without_its_trigger_a_table_is_open_to_what_the_app_allows(opened, trig
     assert WITHOUT[trigger] in breaches(opened, on_what_is_owned())
 
 
+#: Each policy of the full pass: its table → its name.
+READABLE = {
+    "user_profiles": "full pass: users read their own profile",
+    "conversation_chunks": "full pass: users read their own chunks",
+    "chunk_facts": "full pass: users read their own facts",
+    "memory_facts": "full pass: users read their own",
+    "memory_fact_sources": "full pass: users read their own",
+}
+OURS_ONLY = {table: "full pass: the full pass only" for table in TABLES if table not in READABLE}
+
+
+@pytest.fixture
+def alone(db):
+    """A project whose app has no policies of its own."""
+    populate(db)
+    return db
+
+
+def test_each_policy_is_tried(db):
+    there = db.run("select tablename, policyname from pg_policies where schemaname = 'public'")
+    assert sorted(map(tuple, there)) == sorted((READABLE | OURS_ONLY).items())
+
+
+@pytest.mark.parametrize("table", READABLE)
+def test_a_user_reads_the_own_rows_and_without_the_policy_none(alone, table):
+    me = {"role": "authenticated", "user": USER}
+    assert len(alone.run(f"select 1 from {table}", **me)) == 1
+    alone.run(f'drop policy "{READABLE[table]}" on {table}')
+    assert alone.run(f"select 1 from {table}", **me) == []
+
+
+@pytest.mark.parametrize("table", READABLE)
+def test_with_a_wider_policy_a_table_is_read_by_the_neighbour(alone, table):
+    assert breaches(alone, on_the_neighbour()) == set()
+    alone.run(f'alter policy "{READABLE[table]}" on {table} using (true)')
+    assert breaches(alone, on_the_neighbour()) == {f"read {table}"}
+
+
+@pytest.mark.parametrize("table", OURS_ONLY)
+def test_with_a_policy_for_all_and_a_right_a_table_of_ours_is_read_by_users(alone, table):
+    alone.run(f'alter policy "{OURS_ONLY[table]}" on {table} to public')
+    assert breaches(alone, on_the_neighbour()) == set()
+    alone.run(f"grant select on {table} to authenticated")
+    assert breaches(alone, on_the_neighbour()) == {f"read {table}"}
+
+
 @pytest.mark.parametrize("table", [table for table in TABLES if table != "model_pauses"])
 def test_without_row_level_security_or_rights_a_table_is_read_by_the_neighbour(usual, table):
     usual.script(f"grant select on {table} to authenticated; alter table {table} disable row level security")

@@ -179,6 +179,7 @@ def on_the_neighbour() -> list[Attempt]:
         Attempt("export their memory", f"select memory_export('{OTHER}')"),
         Attempt("forget for them", f"select memory_forget('{OTHER}', '{OTHER}')"),
         Attempt("add for them", f"select memory_add('x', null, '{OTHER}')"),
+        Attempt("call full_pass_export", f"select full_pass_export('{OTHER}', 'user_profiles')"),
         Attempt("call full_pass_take_due", "select 1 from full_pass_take_due(1, '1 minute') union all select 1"),
     ]
 
