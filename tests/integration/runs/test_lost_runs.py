@@ -24,11 +24,18 @@ def processing(service: FullPassService, run_id: str, **columns: object) -> Json
     return {"full_pass_status": "processing", "full_pass_run_id": run_id, "full_pass_attempts": 1, **columns}
 
 
+def limit_passes(service: FullPassService, limit: int) -> None:
+    queue = service.prefect.get("/work_pools/full-pass/queues/passes").raise_for_status().json()
+    service.prefect.patch(f"/work_queues/{queue['id']}", json={"concurrency_limit": limit}).raise_for_status()
+
+
 @pytest.fixture(scope="module")
 def lost(stack: Stack) -> Iterator[dict[str, tuple[UUID, str]]]:
-    """(user, run id) of a run that is killed with its worker, and of one that a worker took and never began.
+    """(user, run id) of a run that is killed with its worker, of one that a worker took and never began, and of one
+    that waits for a place in the queue.
 
-    Their silence tells after half a minute. Meanwhile the other tests of this module run, which start no process.
+    The silence of the first two tells after half a minute. Meanwhile the other tests of this module run, which start no
+    process.
     """
     with FullPassService(stack) as service:
         service.prepare_server(FULL_PASS_SILENT_SECONDS="35", FULL_PASS_START_MINUTES="0.2")
@@ -42,14 +49,17 @@ def lost(stack: Stack) -> Iterator[dict[str, tuple[UUID, str]]]:
         other = service.new_user()
         path = service.upload(other, simple_export("I like tea."))
         never_begun = made(service, "PENDING", user_id=str(other), storage_path=path)
-        yield {"killed": (user_id, run_id), "never begun": (other, never_begun)}
+        limit_passes(service, 0)
+        third = service.new_user()
+        waiting = service.trigger(third, service.upload(third, simple_export("I like tea.")))
+        yield {"killed": (user_id, run_id), "never begun": (other, never_begun), "waiting": (third, waiting)}
 
 
 @pytest.fixture(scope="module")
 def noticed(stack: Stack, lost: dict[str, tuple[UUID, str]]) -> dict[str, tuple[UUID, str]]:
     """The same when the server has ended both runs; after that, runs have their usual time again."""
     with FullPassService(stack) as service:
-        states = [service.ended(run_id)["state_type"] for _, run_id in lost.values()]
+        states = [service.ended(lost[name][1])["state_type"] for name in ("killed", "never begun")]
         service.prepare_server()
     assert states == ["CRASHED", "CRASHED"]
     return lost
@@ -154,3 +164,13 @@ def test_a_run_that_a_worker_took_and_never_began_is_made_again(service, noticed
         service.tick()
         service.execute(service.made_run(user_id))
     assert service.succeeded(user_id)["full_pass_attempts"] == 2
+
+
+def test_a_run_that_waits_for_a_place_in_the_queue_is_never_taken_for_lost(service, noticed):
+    """It has waited longer than a worker has to begin a run, and than a run may be silent."""
+    user_id, run_id = noticed["waiting"]
+    service.tick()
+    assert service.run(run_id)["state_type"] == "SCHEDULED"
+    assert service.row(user_id)["full_pass_status"] == "pending"
+    limit_passes(service, 4)
+    assert service.succeeded(user_id)["full_pass_run_id"] == run_id
