@@ -34,6 +34,11 @@ def rows_of(project, user_id):
     return {name: count for name, count in counts.items() if count}
 
 
+def without_key(counts):
+    """The key of a person's hashes is erased with the rest, and neither counted nor given out."""
+    return {name: count for name, count in counts.items() if name != "memory_secrets"}
+
+
 def objects_of(project, user_id):
     sql = "select name from storage.objects where bucket_id = $1 and name like $2 order by name"
     return [row[0] for row in project.db.run(sql, BUCKET, f"{user_id}/%")]
@@ -43,7 +48,7 @@ def test_all_rows_of_a_person_go_and_nobody_elses(project, person):
     other = project.new_user()
     project.db.script((ROWS + FACT_ROWS).format(user=other, run=f"run of {other}"))
     kept, had = rows_of(project, other), rows_of(project, person)
-    assert project.use(lambda store: store.persons.erase(person)) == had
+    assert project.use(lambda store: store.persons.erase(person)) == without_key(had)
     assert rows_of(project, person) == {}
     assert rows_of(project, other) == kept
     assert project.use(lambda store: store.persons.erase(person)) == {}
@@ -123,7 +128,7 @@ def exported(project, user_id, to):
 
 def test_an_export_has_every_row_and_the_names_of_the_uploads(project, person, tmp_path):
     counts = exported(project, person, tmp_path / "person.json")
-    assert {table: count for table, count in counts.items() if count} == rows_of(project, person)
+    assert {table: count for table, count in counts.items() if count} == without_key(rows_of(project, person))
     assert (tmp_path / "person.json").stat().st_mode & 0o777 == 0o600
     found = json.loads((tmp_path / "person.json").read_text())
     assert (found["user_id"], found["uploads"]) == (

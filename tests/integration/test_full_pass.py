@@ -41,7 +41,7 @@ def test_the_row_says_complete_with_everything_that_was_made(sample_run):
     started, completed = (datetime.fromisoformat(row[f"full_pass_{what}_at"]) for what in ("started", "completed"))
     assert started < completed
     assert row["import_status"] == "quick_ready"  # the full pass never touches it
-    for section in ("soul_md", "identity_md", "user_md", "agents_md", "tools_md"):
+    for section in ("soul_md", "identity_md", "user_md", "tools_md"):
         assert json.loads(row[section])
     assert json.loads(row["user_md"])["name"] == "Ana Ferreira"
     assert "Ana Ferreira" in row["soulprint_text"]
@@ -88,7 +88,7 @@ def test_calls_tokens_and_cost_are_in_the_row(service, sample_run):
     cost = row["import_cost_json"]
     steps = {entry["step"]: entry for entry in cost["by_step"]}
     assert 0 < steps["extract_facts"]["calls"] < len(service.chunks(user_id))  # small chunks share a call
-    assert steps["generate_memory"]["calls"] == steps["v2_regeneration"]["calls"] == 1
+    assert (steps["generate_memory"]["calls"], steps["v2_regeneration"]["calls"]) == (2, 1)
     assert cost["total"]["calls"] == sum(entry["calls"] for entry in cost["by_step"])
     assert cost["total"]["cost_usd"] > 0
 

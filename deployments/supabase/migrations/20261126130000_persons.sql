@@ -1,5 +1,8 @@
 -- Everything that the full pass knows of one person: given out, or erased.
 
+-- The key of a user's hashes, which nobody reads: not to be given out, but to be erased.
+grant select (user_id), delete on public.memory_secrets to service_role;
+
 -- The tables with rows of users, that of the profiles first and that of the chunks last: whoever has no profile gets no
 -- run any more, and no run writes for them.
 create or replace function public.full_pass_tables_of_users()
@@ -7,7 +10,7 @@ returns text[] language sql stable set search_path = '' as $$
     select array_agg(c.relname::text order by c.relname <> 'user_profiles', c.relname = 'conversation_chunks', c.relname)
     from pg_catalog.pg_class as c
     join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attname = 'user_id' and not a.attisdropped
-    where c.relnamespace = 'public'::regnamespace and exists (
+    where c.relnamespace = 'public'::regnamespace and c.relname <> 'memory_secrets' and exists (
         select from pg_catalog.pg_trigger as t where t.tgrelid = c.oid and t.tgname = 'full_pass_guard');
 $$;
 
@@ -43,6 +46,9 @@ begin
         v_left := v_left - v_rows;
         exit when v_left <= 0;
     end loop;
+    if v_left > 0 then
+        delete from public.memory_secrets where user_id = p_user_id;
+    end if;
     return v_erased;
 end $$;
 
