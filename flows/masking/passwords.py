@@ -128,13 +128,16 @@ def found(text: Folded) -> Iterator[Secret]:
 
 
 def _passwords(text: Folded) -> Iterator[Secret]:
-    for match in _SAID.finditer(text.lower):
+    at = 0
+    while match := _SAID.search(text.lower, at):
         name = "quoted" if match["quoted"] else "plain"
         start, end = match.span(name)
         value = text.text[start:end]
         value = value if match["quoted"] else value.rstrip(".,;:)]}?")
+        at = start  # what is no password may be what calls the next one so
         if _is_one(text.lower, match, value):
             yield Secret(start, start + len(value), "password")
+            at = match.end()
 
 
 def _is_one(lower: str, match: re.Match[str], value: str) -> bool:

@@ -108,6 +108,9 @@ TEXTS = st.lists(st.sampled_from(PIECES) | st.text(max_size=20), max_size=6).map
 @settings(deadline=None, max_examples=300)
 @given(TEXTS)
 @example("card above, CVV 512我的密码是abc123xyz，别忘了")
+@example(
+    'secret_access_key = XghYA/9RNTvGU+cqNGTIgk0z1HmU9IeCDth63guwself.password = passwordDB_PASSWORD: "sunny-day-77"'
+)
 def test_a_masked_text_stays_as_it_is_and_secrets_stand_in_order(text):
     places = [place for secret in find(text) for place in secret[:2]]
     assert places == sorted(places)
