@@ -1,9 +1,10 @@
-"""How much of what is planted in an export comes through: `make bench-memory`, three minutes.
+"""What of planted facts comes through, what that costs, and what a further import changes: `make bench-memory`.
 
-planted → in a turn of the person's own in a chunk → told by the model → a row of memory_facts, by kind and by the place
-where it was planted. The real steps 2, 4 and 5 with the real client, within one process; the stand-in finds what its
-rules know, so a gap says that something is lost on the way, and not how well a model reads. What nobody can see (a
-branch that was left, the assistant's words, a title) is planted, too, and is to come out nowhere.
+planted → in a turn of the person's own in a chunk → told by the model → a row of memory_facts → in MEMORY → found by
+search_memory, by kind and by the place where it was planted. The steps are the real ones within one process; the
+stand-in finds what its rules know, so a gap says that something is lost on the way, and not how well a model reads.
+What nobody can see (a branch that was left, the assistant's words, a title) is planted, too, and is to come out
+nowhere.
 """
 
 import argparse
@@ -16,20 +17,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flows import models, spool
-from flows.chunks import turns, writing
-from flows.extraction import extract, packing, question
+from flows.chunks import turns
 from flows.llm import tokens
-from flows.llm.client import current_model
-from flows.memory import consolidation
-from flows.records import FoundFact, RunFile, SpooledChunk, Step
-from flows.settings import ModelSettings
-from flows.store.client import current_store, use_store
+from flows.llm.usage import RunUsage
+from flows.records import RunFile, SpooledChunk, Step
+from flows.settings import PassSettings
+from tests.benchmarks import findable, reimports, whole_pass
+from tests.benchmarks.whole_pass import MODEL, Passed
 from tests.sample.chatgpt_export import PlantedFact, write_export
-from tests.unit.fake_model import KEY, InProcessModel
-from tests.unit.fake_supabase import RUN, USER, FakeSupabase
+from tests.unit.fake_model import KEY
+from tests.unit.fake_supabase import FakeSupabase
 
-_PACK_TOKENS = 4_000
-_MODEL = ModelSettings.model_fields["extraction_model"].default
+_STEPS = list(Step)[list(Step).index(Step.EXTRACT_FACTS) :]
+_STAGES = ("in chunks", "told", "facts", "in MEMORY", "found by search", "in either")
 
 
 class CameThrough:
@@ -37,29 +37,48 @@ class CameThrough:
 
     def __init__(self, planted: list[PlantedFact]):
         self.planted = planted
-        self.in_chunks: set[str] = set()
-        self.told: set[str] = set()
-        self.rows: set[str] = set()
+        self._stages: dict[str, set[str]] = {}
 
-    def add_chunks(self, chunks_file: Path) -> None:
-        texts = {fact.text for fact in self.planted}
-        for chunk in spool.read(chunks_file, SpooledChunk):
-            own = "\n".join(part.text for part in turns.parts(chunk) if part.name in ("user", "instructions"))
-            self.in_chunks |= {text for text in texts - self.in_chunks if text in own}
+    def add_pass(self, chunks_file: Path, passed: Passed, supabase: FakeSupabase) -> None:
+        rows = supabase.tables["memory_facts"]
+        entries = supabase.tables["memory_entries"]
+        standing = {
+            identity for entry in entries if entry["text"] in passed.saved.memory_md for identity in entry["fact_ids"]
+        }
+        self._stages |= {
+            "in chunks": self._in_chunks(chunks_file),
+            "told": {fact.text for fact in passed.found()},
+            "facts": {row["text"] for row in rows},
+            "in MEMORY": {row["text"] for row in rows if row["id"] in standing},
+        }
+
+    def search(self, supabase: FakeSupabase) -> None:
+        found = findable.findable(supabase, [fact.text for fact in self.planted])
+        self._stages |= {"found by search": found, "in either": found | self._stages["in MEMORY"]}
 
     def lines(self) -> Iterator[str]:
         seen = [fact for fact in self.planted if _is_said(fact)]
         yield from self._table("kind", seen, "kind")
         yield from self._table("place", seen, "where")
         yield from self._table("not to be found", [fact for fact in self.planted if not _is_said(fact)], "where")
+        for fact in seen:
+            if fact.text not in self._stages["in either"]:
+                yield f"lost: {fact}"
+
+    def _in_chunks(self, chunks_file: Path) -> set[str]:
+        left, found = {fact.text for fact in self.planted}, set[str]()
+        for chunk in spool.read(chunks_file, SpooledChunk):
+            own = "\n".join(part.text for part in turns.parts(chunk) if part.name in ("user", "instructions"))
+            found |= {text for text in left if text in own}
+            left -= found
+        return found
 
     def _table(self, title: str, facts: list[PlantedFact], by: str) -> Iterator[str]:
-        yield from ("", f"| {title} | planted | in chunks | told | facts |", "|---|---:|---:|---:|---:|")
+        yield from ("", f"| {title} | planted | {' | '.join(_STAGES)} |", f"|---|{'---:|' * (1 + len(_STAGES))}")
         names = sorted({getattr(fact, by) for fact in facts})
         for name in [*names, "all"]:
             texts = [fact.text for fact in facts if name in ("all", getattr(fact, by))]
-            stages = (self.in_chunks, self.told, self.rows)
-            counts = [len(texts), *(sum(text in stage for text in texts) for stage in stages)]
+            counts = [len(texts), *(sum(text in self._stages[stage] for text in texts) for stage in _STAGES)]
             yield f"| {name} | {' | '.join(f'{count:,}' for count in counts)} |"
 
 
@@ -68,36 +87,47 @@ def _is_said(fact: PlantedFact) -> bool:
     return fact.survives and fact.where != "title"
 
 
-async def _read(folder: Path, conversations: int, api: InProcessModel, supabase: FakeSupabase) -> Iterator[str]:
+def _summary(passed: Passed) -> Iterator[str]:
+    counts, found = passed.consolidated, passed.found()
+    quotes = sum(tokens.estimate(json.dumps({"quote": fact.quote}, ensure_ascii=False)) for fact in found)
+    quoted = models.cost(MODEL, input=0, output=quotes, cache_write=0, cache_read=0) or 0.0
+    yield (
+        f"{passed.extracted.chunks:,} chunks, {counts.facts:,} facts told, {counts.statements:,} statements, "
+        f"{counts.current:,} current and {counts.superseded:,} superseded facts; {counts.clusters:,} clusters."
+    )
+    yield (
+        f"MEMORY: {passed.generated.entries:,} entries, {tokens.estimate(passed.saved.memory_md):,} tokens of at most "
+        f"{PassSettings().memory_max_tokens:,}; {passed.generated.dropped} dropped, {passed.generated.again} questions "
+        f"again, {passed.generated.verbatim} facts in their own words."
+    )
+    yield f"Quotes are {quoted / (passed.usage.total(Step.EXTRACT_FACTS).cost_usd or 1):.1%} of step 4's cost."
+
+
+def _costs(usage: RunUsage) -> Iterator[str]:
+    yield from ("", "| step | calls | tokens read | written | cost | of step 4 |", "|---|---:|---:|---:|---:|---:|")
+    whole = usage.total(Step.EXTRACT_FACTS).cost_usd or 1
+    for number, step in enumerate(_STEPS, 4):
+        used = usage.total(step)
+        yield (
+            f"| {number} {step} | {used.calls:,} | {used.prompt_tokens:,} | {used.output_tokens:,} | {used.dollars()}"
+            f" | {(used.cost_usd or 0) / whole:.1%} |"
+        )
+
+
+def _read(folder: Path, conversations: int) -> Iterator[str]:
+    supabase = FakeSupabase()
+    supabase.owned()
     came = CameThrough(write_export(folder / "export.zip", conversations))
     began = time.monotonic()
-    chunks_file = folder / RunFile.CHUNKS
-    writing.chunk_export(folder / "export.zip", chunks_file, writing.limits())
-    came.add_chunks(chunks_file)
-    supabase.store_chunks(spool.read(chunks_file, SpooledChunk))
-    async with api.connected():
-        for pack in packing.packs(chunks_file, (), _PACK_TOKENS):
-            outcomes = await question.ask(pack, _MODEL)
-            await current_store().answers.save(USER, question.PROMPT_VERSION, _MODEL, outcomes)
-        extracted = await extract._collected(USER, _MODEL, chunks_file)
-        found = list(spool.read(extracted.facts_file, FoundFact))
-        came.told = {fact.text for fact in found}
-        counts = await consolidation.consolidate(USER, RUN, extracted.facts_file, folder / RunFile.UNIQUE_FACTS)
-        usage = current_model().usage
-        step_4, step_5 = (usage.total(step).cost_usd or 0.0 for step in (Step.EXTRACT_FACTS, Step.CONSOLIDATE_FACTS))
-    came.rows = {row["text"] for row in supabase.tables["memory_facts"]}
-    quotes = sum(tokens.estimate(json.dumps({"quote": fact.quote}, ensure_ascii=False)) for fact in found)
-    quoted = models.cost(_MODEL, input=0, output=quotes, cache_write=0, cache_read=0) or 0.0
-    return iter(
-        [
-            f"## {conversations:,} conversations: {time.monotonic() - began:.0f} s",
-            "",
-            f"{extracted.chunks:,} chunks, {counts.facts:,} facts told, {counts.statements:,} statements, "
-            f"{counts.current:,} current and {counts.superseded:,} superseded facts; {counts.clusters:,} clusters.",
-            f"Step 4: ${step_4:.4f}, of that {quoted / step_4:.1%} for quotes. Step 5: {step_5 / step_4:.1%} of it.",
-            *came.lines(),
-        ]
-    )
+    passed = asyncio.run(whole_pass.run(folder / "export.zip", supabase))
+    yield f"## {conversations:,} conversations: {time.monotonic() - began:.0f} s\n"
+    came.add_pass(folder / RunFile.CHUNKS, passed, supabase)
+    yield from _summary(passed)
+    yield from _costs(passed.usage)
+    came.search(supabase)
+    yield from came.lines()
+    yield ""
+    yield from reimports.lines(folder, conversations, passed, supabase)
 
 
 def main() -> None:
@@ -105,10 +135,9 @@ def main() -> None:
     parser.add_argument("--conversations", type=int, nargs="+", default=[500, 10_000])
     os.environ |= {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": "http://stand-in"}
     for conversations in parser.parse_args().conversations:
-        supabase = FakeSupabase()
-        supabase.owned()
-        with tempfile.TemporaryDirectory(prefix="soulprint-bench-") as folder, use_store(supabase.store()):
-            print("\n".join(asyncio.run(_read(Path(folder), conversations, InProcessModel(), supabase))), flush=True)
+        with tempfile.TemporaryDirectory(prefix="soulprint-bench-") as folder:
+            for line in _read(Path(folder), conversations):
+                print(line, flush=True)
 
 
 if __name__ == "__main__":
