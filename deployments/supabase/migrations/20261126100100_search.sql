@@ -47,7 +47,9 @@ declare
 begin
     if v_text ~ v_unspaced then
         v_words := array(
-            select word from unnest(v_words) as word where word !~ v_unspaced
+            -- Also a number or a Latin word that stands within such a text, or beside a sign of it.
+            select word from unnest(tsvector_to_array(to_tsvector('pg_catalog.simple'::regconfig,
+                regexp_replace(v_text, '[\u3000-\u303f]|' || v_unspaced, ' ', 'g')))) as word
             union
             select substr(run[1], at, 2) from regexp_matches(v_text, v_unspaced, 'g') as run,
                 generate_series(1, greatest(length(run[1]) - 1, 1)) as at);

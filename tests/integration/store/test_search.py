@@ -38,6 +38,7 @@ def known(db):
     add(db, "Моя собака любит прогулки в парке")
     add(db, "我喜欢吃辣的菜")
     add(db, "아침마다 커피를 마십니다")
+    add(db, "私は479号室に住み、GoProを持っています")
     add(db, "Ich fahre gern Straßenbahn in Zürich")
     add(db, "عندي ثلاث قطط في البيت")
     add(db, "I live in Paris.", user=OTHER)
@@ -50,6 +51,8 @@ FINDS = {
     "собаки гуляют в парк": "Моя собака любит прогулки в парке",
     "喜欢": "我喜欢吃辣的菜",
     "커피": "아침마다 커피를 마십니다",
+    "479": "私は479号室に住み、GoProを持っています",
+    "gopro": "私は479号室に住み、GoProを持っています",
     "ZURICH strassenbahn": "Ich fahre gern Straßenbahn in Zürich",
     "قطط": "عندي ثلاث قطط في البيت",
     "vet": "My sister is called Ana.",
