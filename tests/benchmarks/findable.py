@@ -1,16 +1,15 @@
 """Which planted facts search_memory finds, on a real Postgres, by words of their own.
 
 Facts and chunks are those of a pass, written by the functions that write them. Each planted fact is asked for as the
-signed-in user, by the words of it that the fewest facts have.
+signed-in user, by those of its words that together the fewest facts have, as its number and what that counts.
 """
 
 import asyncio
 import json
 import tempfile
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import regex
@@ -22,7 +21,8 @@ from tests.unit.fake_supabase import RUN, USER, FakeSupabase
 
 _ROWS_AT_ONCE = 200
 _WORDS = 3  # in a query
-_WORD = regex.compile(r"\w+(?:[\p{M}\u200c\u200d]+\w+)*")
+#: Of what is written without spaces, three characters: as much as somebody may remember.
+_WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]{1,3}|\d+|[^\W\d]+")
 
 
 def findable(supabase: FakeSupabase, texts: Sequence[str]) -> set[str]:
@@ -40,7 +40,7 @@ async def _findable(url: str, supabase: FakeSupabase, texts: Sequence[str]) -> s
     connection = await asyncpg.connect(url, command_timeout=600)
     try:
         await _fill(connection, supabase)
-        return await _found(connection, texts, _frequencies(supabase))
+        return await _found(connection, texts, _facts_by_word(supabase))
     finally:
         await connection.close()
 
@@ -58,23 +58,38 @@ async def _fill(connection: asyncpg.Connection, supabase: FakeSupabase) -> None:
     await connection.execute("analyze")
 
 
-async def _found(connection: asyncpg.Connection, texts: Iterable[str], frequencies: Counter[str]) -> set[str]:
+async def _found(
+    connection: asyncpg.Connection, texts: Iterable[str], facts_by_word: Mapping[str, set[int]]
+) -> set[str]:
     found = set()
     claims = json.dumps({"role": "authenticated", "sub": str(USER)})
     async with connection.transaction():
         await connection.execute("select set_config('request.jwt.claims', $1, true)", claims)
         await connection.execute("set local role authenticated")
         for text in texts:
-            query = " ".join(sorted(_words(text), key=lambda word: (frequencies[word], word))[:_WORDS])
+            query = " ".join(_own_words(text, facts_by_word))
             rows = await connection.fetch("select text from search_memory($1) where kind = 'fact'", query)
             if text in {row["text"] for row in rows}:
                 found.add(text)
     return found
 
 
-def _frequencies(supabase: FakeSupabase) -> Counter[str]:
-    facts: list[dict[str, Any]] = supabase.tables["memory_facts"]
-    return Counter(word for fact in facts for word in _words(fact["text"]))
+def _own_words(text: str, facts_by_word: Mapping[str, set[int]]) -> list[str]:
+    """Up to three words, each the one that leaves the fewest facts with all of them."""
+    words = [min(_words(text), key=lambda word: (len(facts_by_word[word]), word))]
+    facts = facts_by_word[words[0]]
+    while len(words) < _WORDS and len(facts) > 1:
+        words.append(min(_words(text), key=lambda word: (len(facts_by_word[word] & facts), word)))
+        facts = facts & facts_by_word[words[-1]]
+    return words
+
+
+def _facts_by_word(supabase: FakeSupabase) -> Mapping[str, set[int]]:
+    facts_by_word = defaultdict[str, set[int]](set)
+    for number, fact in enumerate(supabase.tables["memory_facts"]):
+        for word in _words(fact["text"]):
+            facts_by_word[word].add(number)
+    return facts_by_word
 
 
 def _words(text: str) -> set[str]:
