@@ -23,8 +23,9 @@ from flows.llm.usage import RunUsage
 from flows.records import RunFile, SpooledChunk, Step
 from flows.settings import PassSettings
 from tests.benchmarks import findable, reimports, whole_pass
+from tests.benchmarks.growing_export import GrowingExport
 from tests.benchmarks.whole_pass import MODEL, Passed
-from tests.sample.chatgpt_export import PlantedFact, write_export
+from tests.sample.chatgpt_export import PlantedFact
 from tests.unit.fake_model import KEY
 from tests.unit.fake_supabase import FakeSupabase
 
@@ -117,9 +118,10 @@ def _costs(usage: RunUsage) -> Iterator[str]:
 def _read(folder: Path, conversations: int) -> Iterator[str]:
     supabase = FakeSupabase()
     supabase.owned()
-    came = CameThrough(write_export(folder / "export.zip", conversations))
+    export = GrowingExport(round(conversations * (1 + max(reimports.NEW))))
+    came = CameThrough(export.write(folder / RunFile.EXPORT, conversations))
     began = time.monotonic()
-    passed = asyncio.run(whole_pass.run(folder / "export.zip", supabase))
+    passed = asyncio.run(whole_pass.run(folder / RunFile.EXPORT, supabase))
     yield f"## {conversations:,} conversations: {time.monotonic() - began:.0f} s\n"
     came.add_pass(folder / RunFile.CHUNKS, passed, supabase)
     yield from _summary(passed)
@@ -127,7 +129,7 @@ def _read(folder: Path, conversations: int) -> Iterator[str]:
     came.search(supabase)
     yield from came.lines()
     yield ""
-    yield from reimports.lines(folder, conversations, passed, supabase)
+    yield from reimports.lines(folder, export, conversations, passed, supabase)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What a further import of a longer export asks, and what it changes in MEMORY."""
+"""What a further import of a later export asks, and what it changes in MEMORY."""
 
 import asyncio
 import copy
@@ -7,28 +7,30 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
-from flows.records import Step
+from flows.records import RunFile, Step
 from tests.benchmarks import whole_pass
+from tests.benchmarks.growing_export import GrowingExport
 from tests.benchmarks.whole_pass import Passed
-from tests.sample.chatgpt_export import write_export
 from tests.unit.fake_supabase import FakeSupabase
 
-_NEW = (0.0, 0.05, 0.5)  # of the conversations of the first import
+NEW = (0.0, 0.05, 0.5)  # of the conversations of the first import
 _ASKING = (Step.EXTRACT_FACTS, Step.CONSOLIDATE_FACTS, Step.HIERARCHICAL_REDUCE, Step.GENERATE_MEMORY, Step.SAVE_MEMORY)
 
 
-def lines(folder: Path, conversations: int, first: Passed, supabase: FakeSupabase) -> Iterator[str]:
+def lines(
+    folder: Path, export: GrowingExport, conversations: int, first: Passed, supabase: FakeSupabase
+) -> Iterator[str]:
     """Each after the first import alone, whose tables are left as they are."""
     yield (
         "| new conversations | calls of step 4 | 5 | 6 | 7 | 8 | cost of 5 to 8 | of step 4 | step 9, calls"
         " | entries added, changed, removed | bytes of MEMORY changed | sections changed |"
     )
     yield "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
-    for new in _NEW:
+    for new in NEW:
         again = folder / f"again-{new}"
         again.mkdir()
-        write_export(again / "export.zip", round(conversations * (1 + new)))
-        passed = asyncio.run(whole_pass.run(again / "export.zip", copy.deepcopy(supabase)))
+        export.write(again / RunFile.EXPORT, round(conversations * (1 + new)))
+        passed = asyncio.run(whole_pass.run(again / RunFile.EXPORT, copy.deepcopy(supabase)))
         yield f"| {new:.0%} | {' | '.join(_cells(first, passed))} |"
 
 
