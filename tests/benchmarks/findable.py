@@ -21,8 +21,8 @@ from tests.unit.fake_supabase import RUN, USER, FakeSupabase
 
 _ROWS_AT_ONCE = 200
 _WORDS = 3  # in a query
-#: Of what is written without spaces, three characters: as much as somebody may remember.
-_WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]{1,3}|\d+|[^\W\d]+")
+#: As somebody may ask: a word, a number, a date; of what is written without spaces two or three characters.
+_WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]{2,3}|\d+(?:[-.:/]\d+)*|[^\W\d]+")
 
 
 def findable(supabase: FakeSupabase, texts: Sequence[str]) -> set[str]:
@@ -76,10 +76,10 @@ async def _found(
 
 def _own_words(text: str, facts_by_word: Mapping[str, set[int]]) -> list[str]:
     """Up to three words, each the one that leaves the fewest facts with all of them."""
-    words = [min(_words(text), key=lambda word: (len(facts_by_word[word]), word))]
+    words = [min(_words(text), key=lambda word: (len(facts_by_word[word]), -len(word), word))]
     facts = facts_by_word[words[0]]
     while len(words) < _WORDS and len(facts) > 1:
-        words.append(min(_words(text), key=lambda word: (len(facts_by_word[word] & facts), word)))
+        words.append(min(_words(text), key=lambda word: (len(facts_by_word[word] & facts), -len(word), word)))
         facts = facts & facts_by_word[words[-1]]
     return words
 
