@@ -23,7 +23,7 @@ from flows.llm.client import Claude, open_model
 from flows.memory import decisions
 from flows.records import ChunkOutcome
 from flows.settings import ModelSettings, PassSettings
-from tests.eval import labels, matching, pairs, relations, table
+from tests.eval import labels, matching, pairs, relations, remembering, table
 from tests.eval.labels import Excerpt
 from tests.eval.matching import Judged
 from tests.unit.fake_model import KEY, InProcessModel
@@ -66,6 +66,7 @@ async def evaluated(excerpts: Sequence[Excerpt], stand_in: bool) -> tuple[table.
     async with _connected(stand_in) as model:
         judged, unsupported = await asked(excerpts, settings.extraction_model, PassSettings().extraction_pack_tokens)
         related, undecided = await relations.decided(pairs.read(), settings.extraction_model)
+        memory = await remembering.remembered()
         used = model.usage.total()
     run: table.Figures = {
         "prompt_version": question.PROMPT_VERSION,
@@ -75,6 +76,8 @@ async def evaluated(excerpts: Sequence[Excerpt], stand_in: bool) -> tuple[table.
         "pairs_prompt_version": decisions.PROMPT_VERSION,
         "undecided_pairs": undecided,
         "pairs": relations.figures(related),
+        "memory_model": "stand-in" if stand_in else settings.memory_model,
+        "memory": memory,
         "seconds": round(time.monotonic() - begun, 1),
         "usage": asdict(used),
     }
@@ -104,6 +107,7 @@ def main() -> None:
     usage = run["usage"]
     cost = "unknown" if usage["cost_usd"] is None else f"${usage['cost_usd']:.4f}"
     print("\n".join(relations.printed(run, before)))
+    print("\n".join(remembering.printed(run)))
     print(f"dropped, without words that say them: {run['unsupported']}")
     print(
         f"{usage['calls']} calls, {usage['input_tokens']:,} tokens in, {usage['output_tokens']:,} out "
