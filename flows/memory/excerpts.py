@@ -96,10 +96,18 @@ async def _said(user_id: UUID, talk: Talk, room: int) -> list[Part]:
     count = _tokens(own)
     if count <= room:
         return own
+    each = sum(len(part.text) for part in own) * room // count // 3
+    while each > 0:
+        kept = _ends_and_middle(own, each)
+        if (count := _tokens(kept)) <= room:
+            return kept
+        each = min(each * room // count, each - 1)  # texts differ in how many tokens a character is
+    return []
+
+
+def _ends_and_middle(own: list[Part], each: int) -> list[Part]:
+    """So many characters of the beginning, of the middle and of the end."""
     characters = sum(len(part.text) for part in own)
-    each = characters * room // count // 3
-    if each == 0:
-        return []
     beginning, rest = turns.cut(own, each)
     middle = turns.cut(turns.cut(rest, (characters - 3 * each) // 2)[1], each)[0]
     end = turns.cut(own, characters - each)[1]

@@ -8,6 +8,7 @@ import pytest
 from deployments.local.messages_api import marks, replies
 from flows.chunks import turns
 from flows.exports.conversations import Speaker
+from flows.llm import tokens
 from flows.llm.messages import blocks
 from flows.memory import answer_rules, sections
 from flows.memory.excerpts import Talk, excerpts, richest
@@ -133,6 +134,13 @@ def test_the_excerpts_keep_within_their_room(supabase, room):
     store_talks(supabase, *range(1, 300))
     found = asyncio.run(excerpts(USER, room))
     assert sum(len(part.text) for part in found) / 4 <= room + 1_000
+
+
+def test_the_excerpts_keep_within_their_room_where_beginning_and_end_have_more_tokens_than_the_rest(supabase):
+    dense, light = "我住在北京的一個小房子裡。" * 40, "I went for a long walk along the river yesterday. " * 300
+    store_spoken(supabase, (Speaker.USER, dense), (Speaker.USER, light), (Speaker.USER, dense))
+    found = asyncio.run(excerpts(USER, 600))
+    assert 300 <= sum(tokens.estimate(part.text) for part in found) <= 600
 
 
 # The sections
