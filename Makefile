@@ -74,7 +74,7 @@ bench-extract: $(VENV)/.installed
 bench-packing: $(VENV)/.installed
 	$(BIN)/python -m tests.benchmarks.packing
 
-## bench-memory: step 5 by the number of facts; planted facts to MEMORY and search, re-imports, costs; search (12 minutes)
+## bench-memory: step 5 by the number of facts; planted facts to MEMORY and search, re-imports, costs; search (25 minutes)
 bench-memory: $(VENV)/.installed
 	$(BIN)/python -m tests.benchmarks.consolidate
 	$(BIN)/python -m tests.benchmarks.candidates
