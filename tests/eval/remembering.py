@@ -52,8 +52,8 @@ def _replaced(pair: pairs.Pair) -> Iterator[KnownFact]:
 async def remembered() -> dict[str, Any]:
     """`{entries, written, unsupported, mentioned, mentioned_told, superseded, superseded_told, again, verbatim}`.
 
-    All are counts. written: entries in the model's own words. unsupported: those of them that their facts do not say, as a judge says
-    that shares nothing with the check of step 7.
+    All are counts. written: entries in the model's own words. unsupported: those of them that their facts do not say,
+    as a judge says that shares nothing with the check of step 7.
     """
     facts = known()
     with tempfile.TemporaryDirectory() as name, use_store(FakeSupabase().store()):
