@@ -53,6 +53,7 @@ def lost(stack: Stack) -> Iterator[dict[str, tuple[UUID, str]]]:
         third = service.new_user()
         waiting = service.trigger(third, service.upload(third, simple_export("I like tea.")))
         yield {"killed": (user_id, run_id), "never begun": (other, never_begun), "waiting": (third, waiting)}
+        limit_passes(service, 4)
 
 
 @pytest.fixture(scope="module")
