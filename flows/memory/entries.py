@@ -17,6 +17,7 @@ from flows.llm import reply_cache, tokens
 from flows.memory import entry_form, entry_support
 from flows.memory.entry_form import Fault
 from flows.memory.facts import prompt_lines
+from flows.portions import by_size
 from flows.records import KnownFact, Step
 from flows.settings import ModelSettings, fact_extraction_concurrency
 
@@ -185,19 +186,11 @@ async def _ask(
     return taken
 
 
-def _questions(facts: Iterable[KnownFact]) -> Iterator[list[KnownFact]]:
+def _questions(facts: Sequence[KnownFact]) -> Iterator[list[KnownFact]]:
     """As few as can be: sections share one, so that what a conversation adds to several of them is one call."""
-    some: list[KnownFact] = []
-    size = 0
-    for fact, line in zip(facts, prompt_lines(facts), strict=True):
-        tokens_of_line = tokens.estimate(line) + 1
-        if some and size + tokens_of_line > _QUESTION_TOKENS:
-            yield some
-            some, size = [], 0
-        some.append(fact)
-        size += tokens_of_line
-    if some:
-        yield some
+    lines = zip(facts, prompt_lines(facts), strict=True)
+    for some in by_size(lines, lambda each: tokens.estimate(each[1]) + 1, _QUESTION_TOKENS):
+        yield [fact for fact, _ in some]
 
 
 def _within(lines: Iterable[str], room: int) -> Iterator[str]:
