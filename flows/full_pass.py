@@ -120,7 +120,7 @@ async def v2_regeneration(user_id: UUID, memory_file: Path) -> None:
     async with open_store() as store, open_model(), step(Step.V2_REGENERATION, user_id) as figures:
         profile = await sections.regenerate(user_id, memory_file.read_text(encoding="utf-8"))
         figures.add(profile.figures())
-        await store.profiles.save_sections(user_id, run_id(), profile.columns(), profile.text())
+        await store.profiles.save_sections(user_id, run_id(), profile.columns(), profile.text(), profile.question)
 
 
 @flow(

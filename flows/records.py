@@ -291,6 +291,13 @@ class StoredMemory(Struct):
     full_pass_run_id: str | None
 
 
+class StoredSections(Struct):
+    """The profile sections as they stand in the row."""
+
+    question: str | None  # the key of the question that they answer; None: not known
+    columns: dict[str, str | None]  # column name → JSON text
+
+
 class Ownership(Struct):
     """What the row says of who has the user."""
 

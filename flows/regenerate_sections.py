@@ -34,9 +34,11 @@ async def regenerate(user_id: UUID) -> dict[str, int]:
             raise NotOwner(owned_by(found.full_pass_run_id, found.full_pass_status))
         if not (found.memory_md or "").strip():
             raise NoMemory("the user has no MEMORY to write sections from; let a full pass end first")
-        profile = await sections.regenerate(user_id, found.memory_md or "")
+        profile = await sections.regenerate(user_id, found.memory_md or "", anew=True)
         figures.add(profile.figures())
-        if not await profiles.save_regenerated(user_id, run_id(), found, profile.columns(), profile.text()):
+        if not await profiles.save_regenerated(
+            user_id, run_id(), found, profile.columns(), profile.text(), profile.question
+        ):
             raise MemoryChanged("MEMORY was changed meanwhile, so the sections are not of it; run this once more")
         return profile.figures()
 

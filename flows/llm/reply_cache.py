@@ -21,6 +21,12 @@ from flows.store.client import current_store
 _CUT_OFF = {"cut_off": True}
 
 
+def question_key(model: str, system: str, blocks: Mapping[str, Text], reply_type: type[Reply]) -> str:
+    """By what a question is known again."""
+    question = json.dumps([model, system, list(messages.masked(blocks).items()), reply_type.model_json_schema()])
+    return hashlib.sha256(question.encode()).hexdigest()
+
+
 async def ask(
     user_id: UUID,
     *,
@@ -35,8 +41,7 @@ async def ask(
 
     Raises what Claude.ask raises.
     """
-    question = json.dumps([model, system, list(messages.masked(blocks).items()), reply_type.model_json_schema()])
-    key = hashlib.sha256(question.encode()).hexdigest()
+    key = question_key(model, system, blocks, reply_type)
     known = await current_store().answers.reply(user_id, key)
     if known == _CUT_OFF:
         raise CutOff(f"{model} had more to say than a reply may be, when it was asked before")

@@ -44,11 +44,22 @@ async def excerpts(user_id: UUID, room_tokens: int) -> list[Part]:
     shares = list(_shares([talk.own_tokens for talk in chosen], room))
     found: list[Part] = []
     for start in range(0, len(chosen), _READ_AT_ONCE):
-        some = zip(chosen[start : start + _READ_AT_ONCE], shares[start : start + _READ_AT_ONCE], strict=True)
-        for number, said in enumerate(await asyncio.gather(*(_said(user_id, *each) for each in some)), start + 1):
-            if said:
-                found += [Part("conversation", str(number)), *said]
+        own = await _read(user_id, chosen[start : start + _READ_AT_ONCE])
+        for number, (said, share) in enumerate(zip(own, shares[start:], strict=False), start + 1):
+            if kept := _within(said, share):
+                found += [Part("conversation", str(number)), *kept]
     return found
+
+
+async def _read(user_id: UUID, talks: list[Talk]) -> list[list[Part]]:
+    """Of each conversation what the person says in it, but for what they have taken back (see MemoryTable.untold)."""
+    own = await asyncio.gather(*(_said(user_id, talk) for talk in talks))
+    said = {(talk.conversation_id, part.message) for talk, parts in zip(talks, own, strict=True) for part in parts}
+    untold = await current_store().memory.untold(user_id, sorted(said))
+    return [
+        [part for part in parts if (talk.conversation_id, part.message) not in untold]
+        for talk, parts in zip(talks, own, strict=True)
+    ]
 
 
 async def _talks(user_id: UUID) -> list[Talk]:
@@ -90,9 +101,12 @@ def _shares(sizes: list[int], room: int) -> Iterator[int]:
     yield from (min(size, level) for size in sizes)
 
 
-async def _said(user_id: UUID, talk: Talk, room: int) -> list[Part]:
+async def _said(user_id: UUID, talk: Talk) -> list[Part]:
     chunks = await current_store().chunks.at(user_id, talk.conversation_id, talk.positions())
-    own = [part for chunk in chunks for part in _own(turns.masked(turns.parts(chunk)))]
+    return [part for chunk in chunks for part in _own(turns.masked(turns.parts(chunk)))]
+
+
+def _within(own: list[Part], room: int) -> list[Part]:
     count = _tokens(own)
     if count <= room:
         return own

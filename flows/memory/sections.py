@@ -6,7 +6,7 @@ faulty then is left empty. A section that says nothing leaves the one that the r
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -70,6 +70,7 @@ class Profile:
 
     stored: Mapping[str, str | None]
     memory_md: str
+    question: str  # the key of the one that the sections answer
     faults: Counter[str] = field(default_factory=Counter)
     kept: int = 0  # sections that are left as they were
 
@@ -86,49 +87,64 @@ class Profile:
         return {"kept": self.kept, **{f"faults_{name}": count for name, count in sorted(self.faults.items())}}
 
 
-async def regenerate(user_id: UUID, memory_md: str) -> Profile:
+async def regenerate(user_id: UUID, memory_md: str, *, anew: bool = False) -> Profile:
     """The sections from MEMORY and the conversations with the most of the person's own words, of all their imports.
 
-    Raises what the model's client raises, and UserNotFound.
+    Those that stand, when they answer the same question; anew: then, too, it is asked. Raises what the model's client
+    raises, and UserNotFound.
     """
-    known = await answer_rules.wishes(user_id)
     room = _room(memory_md)
+    question = None  # of the longest prompt, with which the next pass begins, too
     while True:
+        known, said = await answer_rules.wishes(user_id), await excerpts(user_id, room)
+        blocks = _blocks(memory_md, known, said)
+        question = question or _key(blocks)
+        stored = await current_store().profiles.stored_sections(user_id)
+        if stored.question == question and not anew:
+            return Profile(stored.columns, memory_md, question, kept=len(stored.columns))
         try:
-            said = await excerpts(user_id, room)
-            sections, faults = await _checked(user_id, memory_md, known, said)
-            return _beside_stored(await current_store().profiles.sections(user_id), sections, memory_md, faults)
+            sections, faults = await _checked(user_id, blocks, known, _material(memory_md, known, said))
+            return await _beside_stored(user_id, sections, Profile({}, memory_md, question, faults))
         except (CutOff, PromptTooLong):
             room //= 2
             if room < _FEWEST_TOKENS:
                 raise
 
 
-def _beside_stored(
-    stored: Mapping[str, str | None], sections: Mapping[str, Section], memory_md: str, faults: Counter[str]
-) -> Profile:
+def _blocks(memory_md: str, known: list[str], said: list[Part]) -> dict[str, Text]:
+    blocks: dict[str, Text] = {"memory": _beginning(memory_md), "conversations": turns.tagged(said)}
+    if known:
+        blocks["wishes"] = answer_rules.numbered(known)
+    return blocks
+
+
+def _key(blocks: Mapping[str, Text]) -> str:
+    return reply_cache.question_key(ModelSettings().memory_model, SYSTEM, blocks, ProfileSections)
+
+
+def _material(memory_md: str, known: list[str], said: list[Part]) -> Material:
+    return Material(memory_md, "\n".join([*known, *(part.text for part in said if part.name != "conversation")]))
+
+
+async def _beside_stored(user_id: UUID, sections: Mapping[str, Section], profile: Profile) -> Profile:
+    stored = await current_store().profiles.stored_sections(user_id)
     written = {
         f"{name}_md": section_form.as_column(fields)
         for name, fields in sections.items()
         if section_form.says_something(fields)
     }
-    return Profile({**stored, **written}, memory_md, faults, len(sections) - len(written))
+    return replace(profile, stored={**stored.columns, **written}, kept=len(sections) - len(written))
 
 
 async def _checked(
-    user_id: UUID, memory_md: str, known: list[str], said: list[Part]
+    user_id: UUID, blocks: dict[str, Text], known: list[str], material: Material
 ) -> tuple[dict[str, Section], Counter[str]]:
     """The sections without what is faulty, and how often what was; asked again once, with the reasons."""
-    material = Material(memory_md, "\n".join([*known, *(part.text for part in said if part.name != "conversation")]))
-    blocks: dict[str, Text] = {"memory": _beginning(memory_md), "conversations": turns.tagged(said)}
-    if known:
-        blocks["wishes"] = answer_rules.numbered(known)
     sections, faults = _without_faults(await _written(user_id, blocks), known, material)
     if faults:
-        blocks["rejected"] = "Your last reply was rejected. It had " + "; ".join(
-            REASONS[name] for name in sorted(faults)
-        )
-        sections, faults = _without_faults(await _written(user_id, blocks), known, material)
+        reasons = "; ".join(REASONS[name] for name in sorted(faults))
+        rejected = {**blocks, "rejected": f"Your last reply was rejected. It had {reasons}"}
+        sections, faults = _without_faults(await _written(user_id, rejected), known, material)
     return sections, faults
 
 

@@ -89,6 +89,15 @@ class MemoryTable:
             found += msgspec.convert(await self._requests.rpc("full_pass_erased", arguments), list[ErasedStatement])
         return found
 
+    async def untold(self, user_id: UUID, messages: Sequence[tuple[str, int | None]]) -> set[tuple[str, int | None]]:
+        """Of messages (conversation and number) those that say what the person has erased, corrected or taken out."""
+        found: set[tuple[str, int | None]] = set()
+        for some in by_count(messages, _STATEMENTS_AT_ONCE):
+            asked = [{"conversation_id": conversation_id, "message": message} for conversation_id, message in some]
+            answer = await self._requests.rpc("full_pass_untold", {"p_user_id": str(user_id), "p_messages": asked})
+            found |= {(conversation_id, message) for conversation_id, message in answer}
+        return found
+
     async def erase_again(self, user_id: UUID, run_id: str, rows: Sequence[FactRow]) -> None:
         """Deletes facts that say what was erased, and the answers that they come from."""
         for some in by_count(rows, _STATEMENTS_AT_ONCE):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from flows.records import StoredMemory
+from flows.records import StoredMemory, StoredSections
 from flows.store.requests import Query, Requests, Row, no_such_user
 
 SECTION_COLUMNS = ("soul_md", "identity_md", "user_md", "agents_md", "tools_md")
@@ -18,17 +18,14 @@ class ProfileTable:
     def __init__(self, requests: Requests):
         self._requests = requests
 
-    async def save_memory(self, user_id: UUID, run_id: str, memory_md: str) -> None:
-        arguments = {"p_user_id": str(user_id), "p_run_id": run_id, "p_memory_md": memory_md}
-        await self._requests.rpc("full_pass_save_memory", arguments)
-
     async def memory(self, user_id: UUID) -> StoredMemory:
         """Raises UserNotFound."""
         return msgspec.convert(await self._row(user_id, StoredMemory.__struct_fields__), StoredMemory)
 
-    async def sections(self, user_id: UUID) -> dict[str, str | None]:
-        """The five sections as they stand: column name → JSON text. Raises UserNotFound."""
-        return await self._row(user_id, SECTION_COLUMNS)
+    async def stored_sections(self, user_id: UUID) -> StoredSections:
+        """The five sections as they stand. Raises UserNotFound."""
+        row = await self._row(user_id, [*SECTION_COLUMNS, "full_pass_sections_question"])
+        return StoredSections(question=row.pop("full_pass_sections_question"), columns=row)
 
     async def save_regenerated(
         self,
@@ -37,6 +34,7 @@ class ProfileTable:
         read: StoredMemory,
         sections: Mapping[str, str | None],
         soulprint_text: str,
+        question: str,
     ) -> bool:
         """Replaces the sections of a user whom no pass has; `read`: what they were written from.
 
@@ -50,6 +48,7 @@ class ProfileTable:
             "p_memory_md": read.memory_md,
             "p_sections": sections,
             "p_soulprint_text": soulprint_text,
+            "p_question": question,
         }
         return bool(await self._requests.rpc("full_pass_save_regenerated_sections", arguments))
 
@@ -58,9 +57,12 @@ class ProfileTable:
         await self._requests.rpc("full_pass_add_regeneration_cost", arguments)
 
     async def save_sections(
-        self, user_id: UUID, run_id: str, sections: Mapping[str, str | None], soulprint_text: str
+        self, user_id: UUID, run_id: str, sections: Mapping[str, str | None], soulprint_text: str, question: str
     ) -> None:
-        """Replaces the five sections together. `sections`: column name → JSON text."""
+        """Replaces the five sections together.
+
+        `sections`: column name → JSON text; `question`: the key of the one that they answer.
+        """
         await self._requests.rpc(
             "full_pass_save_sections",
             {
@@ -68,6 +70,7 @@ class ProfileTable:
                 "p_run_id": run_id,
                 "p_sections": sections,
                 "p_soulprint_text": soulprint_text,
+                "p_question": question,
             },
         )
 

@@ -58,7 +58,7 @@ async def _from_step_4(chunks_file: Path, supabase: FakeSupabase) -> Passed:
     generated = await document.generate(USER, chosen, entries)
     saved = await current_store().memory.save(USER, RUN, list(spool.read(entries, Entry)))
     profile = await sections.regenerate(USER, saved.memory_md)
-    await current_store().profiles.save_sections(USER, RUN, profile.columns(), profile.text())
+    await current_store().profiles.save_sections(USER, RUN, profile.columns(), profile.text(), profile.question)
     supabase.tables["model_replies"].clear()  # as full_pass_complete does
     return Passed(extracted, consolidated, generated, saved, current_model().usage)
 

@@ -98,4 +98,4 @@ def test_rows_that_are_none_are_an_outage_and_no_type_error(project, user_id, bo
 
 def test_a_run_that_has_lost_its_user_is_told_whose_it_is(project, user_id):
     with pytest.raises(NotOwner, match="flow run run has this user"):
-        project.use(lambda store: store.profiles.save_memory(user_id, "another", "stolen"))
+        project.use(lambda store: store.memory.save(user_id, "another", []))

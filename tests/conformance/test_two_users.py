@@ -64,7 +64,7 @@ COLUMNS_SINCE = """
     create table memory_decisions (user_id uuid, question_key text, decision jsonb);
     create table full_pass_deliveries (
         user_id uuid, object_names text[], object_versions text[], body_hash text, state text);
-    alter table user_profiles add full_pass_memory_digest text;
+    alter table user_profiles add full_pass_memory_digest text, add full_pass_sections_question text;
     create table memory_entries (
         user_id uuid, id uuid, section text, position integer, text text, fact_ids uuid[], origin text);
     create table memory_versions (user_id uuid, version integer, kind text, memory_md text);

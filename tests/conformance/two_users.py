@@ -78,6 +78,7 @@ OWNED = {
     "import_cost_json": "{}",
     "full_pass_imports": "{}",
     "full_pass_memory_digest": "x",
+    "full_pass_sections_question": "x",
     "user_id": THIRD,
 }
 

@@ -107,6 +107,11 @@ class FakeMemory:
                     found.append({"key": statement["key"], "erased": False, "since": erased.get("since")})
         return found
 
+    def _full_pass_untold(self, user_id: str, messages: list[Row]) -> list[list[Any]]:
+        erased = [each for row in self.tables["memory_erasures"] for each in row.get("messages", [])]
+        asked = [[message["conversation_id"], message["message"]] for message in messages]
+        return [message for message in asked if message in erased]
+
     def _full_pass_erase_again(self, user_id: str, run_id: str, facts: list[Row]) -> None:
         self._require_owner(user_id, run_id)
         gone = {fact["id"] for fact in facts}

@@ -247,23 +247,29 @@ class FakeSupabase(FakeDeliveries, FakeMemory):
             {**of, "question_key": key, "decision": decision} for key, decision in decisions.items()
         ]
 
-    def _full_pass_save_memory(self, user_id: str, run_id: str, memory_md: str) -> None:
+    def _full_pass_save_sections(
+        self, user_id: str, run_id: str, sections: Row, soulprint_text: str, question: str | None
+    ) -> None:
         self._require_owner(user_id, run_id)
-        self.profiles[user_id]["memory_md"] = memory_md
-
-    def _full_pass_save_sections(self, user_id: str, run_id: str, sections: Row, soulprint_text: str) -> None:
-        self._require_owner(user_id, run_id)
-        self.profiles[user_id] |= {**sections, "soulprint_text": soulprint_text}
+        written = {**sections, "soulprint_text": soulprint_text, "full_pass_sections_question": question}
+        self.profiles[user_id] |= written
 
     def _full_pass_save_regenerated_sections(
-        self, user_id: str, run_id: str, owner: str | None, memory_md: str, sections: Row, soulprint_text: str
+        self,
+        user_id: str,
+        run_id: str,
+        owner: str | None,
+        memory_md: str,
+        sections: Row,
+        soulprint_text: str,
+        question: str | None,
     ) -> bool:
         row = self.profiles[user_id]
         if row["full_pass_run_id"] != owner or row["full_pass_status"] == "processing":
             raise NotOwner(f"flow run {row['full_pass_run_id']} has this user")
         if row.get("memory_md") != memory_md:
             return False
-        row |= {**sections, "soulprint_text": soulprint_text}
+        row |= {**sections, "soulprint_text": soulprint_text, "full_pass_sections_question": question}
         return True
 
     def _full_pass_take_due(self, limit: int, lease: str) -> list[Row]:

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from flows.memory import traces
+from flows.memory.section_form import as_markdown
 from tests.integration.store.sql import OTHER, USER
 from tests.unit.memory.test_guards import statement
 
@@ -374,6 +375,120 @@ def test_sections_have_versions_too(person):
     assert [json.loads(row["sections"])["soul_md"] for row in kept] == ["one", "two"]
     person.call("restore", kept[0]["version"])
     assert person.db.row()["soul_md"] == "one"
+
+
+SOUL = {"tone": "warm", "traits": ["drinks Teas at night", "calm"], "humor": None, "boundaries": "no puns before tea"}
+WHO = {"name": "Bea", "location": "Porto", "interests": ["tea", "Ana", "the sea"]}
+
+
+def sections(soul=SOUL, who=WHO):
+    """As a pass writes them, the identity alone by hand."""
+    columns = {"soul_md": json.dumps(soul), "user_md": json.dumps(who), "identity_md": "Tea for two."}
+    parts = [as_markdown(name.removesuffix("_md"), text) for name, text in sorted(columns.items())]
+    return columns, "\n\n".join(part for part in parts if part)
+
+
+def save_sections(person, *of):
+    columns, text = sections(*of)
+    whole = f"{text}\n\n{person.memory}"
+    save = "select full_pass_save_sections($1, 'run-1', $2, $3, 'question')"
+    person.db.run(save, USER, json.dumps(columns), whole, **SERVICE)
+    assert person.db.row()["full_pass_sections_question"] == "question"
+
+
+def stands(person, *of):
+    """Whether the row has these sections, and its whole text shows them."""
+    columns, text = sections(*of)
+    row = person.db.row()
+    found = {name: json.loads(row[name]) for name in ("soul_md", "user_md")}
+    return (
+        found == {name: json.loads(columns[name]) for name in found}
+        and row["identity_md"] == columns["identity_md"]
+        and row["soulprint_text"] == f"{text}\n\n{person.memory}"
+    )
+
+
+def test_what_is_forgotten_goes_out_of_the_sections_in_any_form_of_its_words(person):
+    save_sections(person)
+    person.call("forget", TEA)
+    left = {**SOUL, "traits": ["calm"], "boundaries": None}
+    assert stands(person, left, {**WHO, "interests": ["Ana", "the sea"]})
+    assert person.db.row()["full_pass_sections_question"] is None
+    kept = [row["sections"] for row in person.versions() if row["sections"]]
+    assert "tea" not in "".join(kept).replace("Tea for two", "")
+    assert "MEMORY" not in "".join(kept)
+
+
+def test_restored_sections_stand_above_the_memory_that_there_is(person):
+    save_sections(person)
+    before = max(row["version"] for row in person.versions() if row["sections"])
+    save_sections(person, {"tone": "cold"})
+    person.call("add", "I have a dog.", "person")
+    person.call("restore", before)
+    assert stands(person)
+    assert person.memory.endswith("- Ana is my sister.\n")
+
+
+def test_where_there_is_no_version_what_is_forgotten_is_kept_in_none(person):
+    columns, text = sections()
+    person.db.run(
+        "update user_profiles set soul_md = $2, soulprint_text = $3 where user_id = $1",
+        USER,
+        columns["soul_md"],
+        f"{text}\n\n{person.memory}",
+    )
+    person.call("forget", TEA)
+    assert "Teas" not in person.everything()
+
+
+def test_what_is_corrected_goes_out_of_the_sections(person):
+    save_sections(person)
+    person.call("correct", PORTO, "I live in Lisbon.")
+    assert stands(person, SOUL, {**WHO, "location": None})
+
+
+def test_a_section_of_which_nothing_is_left_leaves_no_heading(person):
+    only = {"location": "Porto", "name": None}
+    save_sections(person, SOUL, only)
+    person.call("forget", PORTO)
+    assert "## User" not in person.db.row()["soulprint_text"]
+    assert stands(person, SOUL, {"location": None, "name": None})
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "told"),
+    [
+        ("ja", "東京に住んでいます。", "東京の人"),
+        ("ru", "Я люблю собак.", "любит собаку"),
+        ("de", "Ich habe einen Hund.", "Hunde"),
+        (None, "I own 3 boats.", "3"),
+    ],
+)
+def test_words_of_other_languages_go_too(person, language, said, told):
+    TEXTS[TEA], before = said, TEXTS[TEA]
+    try:
+        person.save_facts(fact(TEA, language=language, digest="another"))
+    finally:
+        TEXTS[TEA] = before
+    save_sections(person, {"traits": ["calm", told]})
+    person.call("forget", TEA)
+    assert stands(person, {"traits": ["calm"]})
+
+
+def untold(person, *messages):
+    asked = json.dumps([{"conversation_id": conversation, "message": message} for conversation, message in messages])
+    return json.loads(person.db.value("select full_pass_untold($1, $2)", USER, asked, **SERVICE))
+
+
+def test_messages_that_say_what_was_taken_back_are_known_and_no_others(person):
+    more = (("c2", 0), ("c1", 1), ("c3", 0))
+    assert untold(person, ("c1", 0), *more) == []
+    person.call("forget", TEA)
+    assert untold(person, ("c1", 0), *more) == [["c1", 0]]
+    person.save_facts(fact(ANA, "c3", digest="another"))
+    person.writes(person.memory.replace("- Ana is my sister.\n", ""))
+    person.adopt()
+    assert sorted(untold(person, ("c1", 0), *more)) == [["c1", 0], ["c3", 0]]
 
 
 def test_the_export_has_everything(person):

@@ -66,6 +66,15 @@ def test_what_is_asked_for_comes_first_in_any_language_also_with_other_endings_a
     assert {query: search(known, query)[0] for query in FINDS} == FINDS
 
 
+def test_the_very_words_are_found_among_many_facts_with_words_and_dates_like_them(db):
+    for day in range(1, 29):
+        for part in ("pieces", "piecemeal", "piecewise", "piecework"):
+            add(db, f"On 2025-02-{day:02} I drew {part} of the tramway")
+    assert search(db, "2025-02-02 pieces")[0] == "On 2025-02-02 I drew pieces of the tramway"
+    assert all("2025-02-02" in text for text in search(db, "2025-02-02", 4))
+    assert all(text.endswith("piecework of the tramway") for text in search(db, "piecework tramway", 28))
+
+
 def test_what_holds_comes_first_then_what_no_longer_does_and_what_is_gone_not_at_all(known):
     assert search(known, "live in") == ["I live in Porto.", "I live in Lisbon."]
     assert search(known, "I live", limit=1) == ["I live in Porto."]

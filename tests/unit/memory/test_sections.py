@@ -15,7 +15,7 @@ from flows.memory.excerpts import Talk, excerpts, richest
 from flows.memory.section_checks import Material
 from flows.memory.section_form import Rule
 from flows.records import SpooledChunk
-from tests.unit.fake_supabase import USER
+from tests.unit.fake_supabase import RUN, USER
 
 MEMORY = "# MEMORY\n\n## Who they are\n\n- My name is Ana.\n- I like tea.\n"
 
@@ -136,6 +136,13 @@ def test_the_excerpts_keep_within_their_room(supabase, room):
     assert sum(len(part.text) for part in found) / 4 <= room + 1_000
 
 
+def test_what_the_person_has_taken_back_is_not_shown_again(supabase):
+    supabase.owned()
+    supabase.forget(messages=[["c", 0]])
+    store_spoken(supabase, (Speaker.USER, "I like tea."), (Speaker.ASSISTANT, "Ah."), (Speaker.USER, "I like dogs."))
+    assert [text for text, _ in shown(80_000).said_by_person()] == ["I like dogs."]
+
+
 def test_the_excerpts_keep_within_their_room_where_beginning_and_end_have_more_tokens_than_the_rest(supabase):
     dense, light = "我住在北京的一個小房子裡。" * 40, "I went for a long walk along the river yesterday. " * 300
     store_spoken(supabase, (Speaker.USER, dense), (Speaker.USER, light), (Speaker.USER, dense))
@@ -157,6 +164,43 @@ def test_sections_are_written_from_memory_and_the_person_is_not_asked_twice(mode
     assert "emoji_style" in json.loads(columns["identity_md"])
     assert "## User\n\n- name: Ana\n" in profile.text()
     assert profile.text().endswith("\n\n" + MEMORY)
+
+
+def completed(model, supabase, *faults, **how):
+    """A pass's step 9 as it is saved, and how many calls it took; the replies go with the pass."""
+
+    async def connected():
+        async with model.connected():
+            await model.behave(*faults)
+            profile = await sections.regenerate(USER, MEMORY, **how)
+            await supabase.store().profiles.save_sections(
+                USER, RUN, profile.columns(), profile.text(), profile.question
+            )
+            return profile, (await model.counted())["calls"]["total"]
+
+    profile, calls = asyncio.run(connected())
+    supabase.tables["model_replies"].clear()
+    return profile, calls
+
+
+def test_a_pass_that_has_nothing_new_to_ask_leaves_the_sections(model, supabase):
+    supabase.owned()
+    store_talks(supabase, 3)
+    first, calls = completed(model, supabase)
+    assert calls == 1
+    again, calls = completed(model, supabase)
+    assert (again.columns(), again.text(), again.kept, calls) == (first.columns(), first.text(), 5, 1)
+    assert completed(model, supabase, anew=True)[1] == 2  # who asks for it, gets it
+    store_spoken(supabase, (Speaker.USER, "I have a dog."))
+    assert completed(model, supabase)[1] == 3
+
+
+def test_a_pass_asks_nothing_where_the_prompt_was_too_long_the_last_time(model, supabase):
+    supabase.owned()
+    store_talks(supabase, 3)
+    _, calls = completed(model, supabase, {"kind": "max_tokens", "times": 1})
+    assert calls == 2
+    assert completed(model, supabase)[1] == calls
 
 
 def test_what_nobody_knows_is_null_and_a_section_of_that_leaves_the_old_one(model, supabase, monkeypatch):

@@ -46,13 +46,12 @@ def test_rows_are_of_the_users_who_have_one(supabase):
 def test_what_the_app_reads_is_written_by_the_owner_only(supabase):
     profiles = supabase.store().profiles
     supabase.owned()
-    run(profiles.save_memory(USER, RUN, "# MEMORY\n"))
-    run(profiles.save_sections(USER, RUN, {"soul_md": "{}"}, "text"))
+    run(profiles.save_sections(USER, RUN, {"soul_md": "{}"}, "text", "question"))
     row = supabase.row()
-    assert (row["memory_md"], row["soul_md"], row["soulprint_text"]) == ("# MEMORY\n", "{}", "text")
+    assert (row["soul_md"], row["soulprint_text"]) == ("{}", "text")
     with pytest.raises(NotOwner):
-        run(profiles.save_memory(USER, "another", "stolen"))
-    assert supabase.row()["memory_md"] == "# MEMORY\n"
+        run(profiles.save_sections(USER, "another", {"soul_md": "stolen"}, "stolen", "question"))
+    assert supabase.row()["soul_md"] == "{}"
 
 
 @pytest.mark.parametrize("path", [f"imports/{USER}/a.zip", f"{USER}/a.zip"])
