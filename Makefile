@@ -9,7 +9,7 @@ COMPILE = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-vers
   --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade-package $(UPGRADE))
 COG = $(BIN)/python -m cogapp --verbosity=1 -P
 
-.PHONY: help run up test unit conformance check docs picture hooks lock bench-read bench-extract bench-packing bench-memory bench-limits eval faults attack sample clean
+.PHONY: help run up test unit conformance check docs picture hooks lock bench-read bench-extract bench-packing bench-memory bench-limits eval faults machines attack sample clean
 
 ## help: this list
 help:
@@ -94,6 +94,10 @@ faults: $(VENV)/.installed
 	$(BIN)/python -m tests.faults
 	$(BIN)/python -m tests.faults.kill_extraction
 	$(BIN)/python -m pytest -m slow -n0
+
+## machines: 200 users on three machines that share no disk and lose their power at random (as root; 40 minutes)
+machines: $(VENV)/.installed
+	$(BIN)/python -m tests.faults.machines --kill-every 60
 
 ## attack: load and attack the receiver of a running stack; figures, and what is lost or doubled (15 minutes; BUSY=1 where other work goes on)
 attack: $(VENV)/.installed
