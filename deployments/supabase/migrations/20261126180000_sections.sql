@@ -272,7 +272,7 @@ begin
     end if;
     if p_instead is null then
         select id into v_id from public.memory_facts where user_id = p_user_id and origin = 'person'
-            and status = 'current' and not suppressed and text = v_text limit 1;
+            and status = 'current' and not suppressed and md5(text) = md5(v_text) and text = v_text limit 1;
         if found then
             return v_id;
         end if;
@@ -291,9 +291,9 @@ begin
     select v_id, p_user_id, v_old.subject, coalesce(v_old.kind, kind), v_old.slot, v_text, v_old.language, p_section,
         'person', date_trunc('second', now()), date_trunc('second', now())
     from public.full_pass_titles() where section = p_section;
-    select * into v_entry from public.memory_entries
-        where user_id = p_user_id and p_instead = any (fact_ids) order by position limit 1;
     if p_instead is not null then
+        select * into v_entry from public.memory_entries
+            where user_id = p_user_id and p_instead = any (fact_ids) order by position limit 1;
         update public.memory_facts set status = 'superseded', superseded_by = v_id, updated_at = now(),
             valid_to = coalesce(valid_to, case when coalesce(valid_from, '') <= v_said then v_said end)
         where user_id = p_user_id and id = p_instead;

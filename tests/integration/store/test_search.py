@@ -67,9 +67,12 @@ def test_what_is_asked_for_comes_first_in_any_language_also_with_other_endings_a
 
 
 def test_the_very_words_are_found_among_many_facts_with_words_and_dates_like_them(db):
-    for day in range(1, 29):
-        for part in ("pieces", "piecemeal", "piecewise", "piecework"):
-            add(db, f"On 2025-02-{day:02} I drew {part} of the tramway")
+    db.run(
+        "insert into memory_facts (id, user_id, kind, text) select gen_random_uuid(), $1, 'date',"
+        " format('On 2025-02-%s I drew %s of the tramway', lpad(day::text, 2, '0'), part)"
+        " from generate_series(1, 28) as day, unnest('{pieces, piecemeal, piecewise, piecework}'::text[]) as part",
+        USER,
+    )
     assert search(db, "2025-02-02 pieces")[0] == "On 2025-02-02 I drew pieces of the tramway"
     assert all("2025-02-02" in text for text in search(db, "2025-02-02", 4))
     assert all(text.endswith("piecework of the tramway") for text in search(db, "piecework tramway", 28))
