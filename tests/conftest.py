@@ -51,16 +51,17 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[EmbeddedPost
     from deployments.local.postgres import EmbeddedPostgres
 
     with EmbeddedPostgres(tmp_path_factory.mktemp("postgres") / "data") as server:
-        asyncio.run(_spare_the_disk(server.url("postgres")))
+        asyncio.run(spare_the_disk(server.url("postgres")))
         yield server
 
 
-async def _spare_the_disk(url: str) -> None:
+async def spare_the_disk(url: str) -> None:
     """What is written need not outlive the machine, only the server, whose end takes long for hundreds of databases."""
     import asyncpg
 
     connection = await asyncpg.connect(url)
-    await connection.execute("alter system set fsync = off")
+    for setting in ("fsync = off", "full_page_writes = off", "max_wal_size = '8GB'"):
+        await connection.execute(f"alter system set {setting}")
     await connection.execute("select pg_reload_conf()")
     await connection.close()
 
@@ -75,46 +76,57 @@ def migrated(postgres: "EmbeddedPostgres") -> str:
     return "migrated"
 
 
-@pytest.fixture
-def database_url(postgres: "EmbeddedPostgres", migrated: str) -> str:
-    """A new database with the platform's roles and all migrations."""
-    return copy_of(postgres, migrated)
-
-
 def copy_of(postgres: "EmbeddedPostgres", template: str) -> str:
-    """The address of a new database like `template`."""
+    """The name of a new database like `template`."""
     import asyncpg
 
     name = f"test_{secrets.token_hex(6)}"
 
     async def copy() -> None:
         connection = await asyncpg.connect(postgres.url("postgres"))
-        await connection.execute(f"create database {name} template {template}")
+        await connection.execute(f"create database {name} template {template} strategy file_copy")
         await connection.close()
 
     asyncio.run(copy())
-    return postgres.url(name)
+    return name
 
 
-@pytest.fixture
-def db(database_url: str) -> "Database":
-    """The same, with two users."""
+@pytest.fixture(scope="session")
+def with_users(postgres: "EmbeddedPostgres", migrated: str) -> str:
+    """The name of one that has two users as well."""
     from tests.integration.store.sql import OTHER, USER, Database
 
-    found = Database(database_url)
-    found.sign_up(USER, OTHER)
-    found.run("insert into user_profiles (user_id) values ($1), ($2)", USER, OTHER)
-    return found
+    name = copy_of(postgres, migrated)
+    database = Database(postgres.url(name))
+    database.sign_up(USER, OTHER)
+    database.run("insert into user_profiles (user_id) values ($1), ($2)", USER, OTHER)
+    database.close()
+    return name
 
 
 @pytest.fixture
-def new_database(postgres: "EmbeddedPostgres") -> "Callable[[], Database]":
+def db(postgres: "EmbeddedPostgres", with_users: str) -> "Iterator[Database]":
+    """A new database with the platform's roles, all migrations, and two users."""
+    from tests.integration.store.sql import Database
+
+    database = Database(postgres.url(copy_of(postgres, with_users)))
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def new_database(postgres: "EmbeddedPostgres") -> "Iterator[Callable[[], Database]]":
     """Makes databases in which nothing is, not even the platform's part."""
     from tests.integration.store.sql import Database
+
+    made: list[Database] = []
 
     def make() -> Database:
         name = f"test_{secrets.token_hex(6)}"
         postgres.create_database(name)
-        return Database(postgres.url(name))
+        made.append(Database(postgres.url(name)))
+        return made[-1]
 
-    return make
+    yield make
+    for database in made:
+        database.close()

@@ -27,7 +27,7 @@ __all__ = ["model", "routes", "stand_in", "supabase"]
 def running_project(
     postgres: EmbeddedPostgres, migrated: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Project]:
-    database = copy_of(postgres, migrated)
+    database = postgres.url(copy_of(postgres, migrated))
     port, folder = Port(0), tmp_path_factory.mktemp("project")
     arguments = ["--port", str(port.number), "--database-url", database, "--storage-dir", f"{folder}/storage"]
     with Supervisor(folder) as supervisor:

@@ -1,11 +1,12 @@
 """The whole embedded stack, which the tests of a process share."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
 
 from deployments.local.stack import Stack
-from tests.conftest import clean_environment
+from tests.conftest import clean_environment, spare_the_disk
 from tests.integration.service import FullPassService
 
 #: Failed users come back when a test makes them due; ticks do not wait for hooks that a killed run never had.
@@ -24,6 +25,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The embedded stack as `make up` starts it, for all tests of the run."""
     environment = {**clean_environment(), **SETTINGS}
     with Stack(tmp_path_factory.mktemp("stack"), environment, tell=lambda what: None) as running:
+        asyncio.run(spare_the_disk(running.postgres.url("postgres")))
         yield running
 
 

@@ -1,7 +1,9 @@
 """A database that a test asks in SQL, as whom it likes."""
 
 import asyncio
+import functools
 import json
+import threading
 from typing import Any
 
 import asyncpg
@@ -10,8 +12,15 @@ USER, OTHER = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-0
 
 
 class Database:
+    """Its connections are kept, since a new one has every function to compile; `close` ends them."""
+
     def __init__(self, url: str):
         self.url = url
+        self._pool: asyncpg.Pool | None = None
+
+    def close(self) -> None:
+        if self._pool is not None:
+            _done(self._pool.close())
 
     def run(self, sql: str, *arguments: Any, role: str | None = None, user: str | None = None) -> Any:
         """The rows of one statement; as `role`, else as the owner of everything."""
@@ -52,10 +61,21 @@ class Database:
 
     def _with_connection(self, work: Any) -> Any:
         async def run() -> Any:
-            connection = await asyncpg.connect(self.url)
-            try:
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(self.url, min_size=0, max_size=10)
+            async with self._pool.acquire() as connection:
                 return await work(connection)
-            finally:
-                await connection.close()
 
-        return asyncio.run(run())
+        return _done(run())
+
+
+def _done(work: Any) -> Any:
+    return asyncio.run_coroutine_threadsafe(work, _loop()).result()
+
+
+@functools.cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """A loop for the connections of all databases: they are bound to the one that has made them."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    return loop
