@@ -59,3 +59,12 @@ def test_keys_do_not_show_in_the_settings_text(monkeypatch):
     monkeypatch.setenv("SUPABASE_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("SUPABASE_SERVICE_KEY", "very-secret")
     assert "very-secret" not in repr(StoreSettings())
+
+
+def test_a_budget_for_a_model_without_a_price_cannot_be_kept(monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "key")
+    monkeypatch.setenv("EXTRACTION_MODEL", "claude-opus-5")
+    assert ModelSettings().full_pass_budget_usd is None
+    monkeypatch.setenv("FULL_PASS_BUDGET_USD", "1")
+    with pytest.raises(SettingsError, match="has no price of claude-opus-5"):
+        ModelSettings()

@@ -93,6 +93,18 @@ def test_a_failed_answer_is_asked_for_again_and_others_are_not(model, supabase, 
     assert sorted(row["outcome"] for row in supabase.tables["chunk_facts"]) == ["facts", "facts", "failed"]
 
 
+def test_a_refused_chunk_is_not_asked_about_again_and_another_model_is_asked_about_all(model, supabase, chunks_file):
+    async def work(client):
+        await model.behave({"kind": "refusal", "contains": "number 1"})
+        await ask_all(await pending_of(chunks_file))
+        again = [await PendingChunks.of(USER, chunks_file, asked) for asked in (MODEL, "claude-haiku-4-5")]
+        return [pending.chunk_count for pending in again]
+
+    assert run(model, work) == [0, 3]
+    (refused,) = (row for row in supabase.tables["chunk_facts"] if row["outcome"] == "refused")
+    assert refused["error"].startswith("Refused: ")
+
+
 def test_a_pause_that_another_run_has_begun_is_kept(model, supabase, chunks_file):
     supabase.pauses[MODEL] = 40
 
@@ -232,8 +244,9 @@ def test_a_batch_answers_everything_at_half_the_price_and_is_forgotten(model, su
     assert {row["prompt_version"] for row in supabase.tables["chunk_facts"]} == {PROMPT_VERSION}
 
 
-def test_what_expires_is_handed_in_again_and_what_is_refused_is_recorded(model, supabase, chunks_file):
-    faults = {"kind": "expire", "times": 1}, {"kind": "refusal", "contains": "number 2"}
+def test_what_expires_or_fails_is_handed_in_again_and_what_is_refused_is_recorded(model, supabase, chunks_file):
+    fails = {"kind": "status", "status": 500, "times": 1}
+    faults = {"kind": "expire", "times": 1}, fails, {"kind": "refusal", "contains": "number 2"}
     left, _ = answered_in_batches(model, chunks_file, *faults)
     assert not left.has_more()
     outcomes = {row["chunk_key"][-1]: row["outcome"] for row in supabase.tables["chunk_facts"]}

@@ -19,13 +19,13 @@ def excerpt(key, *said, filling=""):
     return Excerpt(key, [Part("conversation", "# T"), *(Part("user", f"{text}{filling}") for text in said)], 10)
 
 
-def answers(model, pack, *faults):
+def answers(model, pack, *faults, asked=MODEL):
     """Chunk key → (outcome, texts, error), and how many calls it took."""
 
     async def calls():
         async with model.connected():
             await model.behave(*faults)
-            outcomes = await question.ask(pack, MODEL)
+            outcomes = await question.ask(pack, asked)
             return outcomes, (await model.counted())["calls"]["total"]
 
     outcomes, count = asyncio.run(calls())
@@ -52,6 +52,14 @@ def test_a_reply_that_is_cut_off_gets_more_room_and_then_half_the_question(model
     found, count = answers(model, PACK, {"kind": "max_tokens", "times": 2})
     assert [outcome for outcome, _, _ in found.values()] == ["facts", "facts"]
     assert count == 4
+
+
+def test_a_prompt_that_is_too_long_for_the_model_is_asked_in_parts(model):
+    filling = " and so on" * 60_000
+    long = [excerpt("k1", "I like tea.", filling=filling), excerpt("k2", "I like cats.", filling=filling)]
+    found, count = answers(model, long, asked="claude-haiku-4-5")
+    assert [outcome for outcome, _, _ in found.values()] == ["facts", "facts"]
+    assert count == 2  # and one that was refused, unpaid
 
 
 def test_a_refusal_is_of_the_excerpt_that_it_is_about(model):
