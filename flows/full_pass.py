@@ -5,6 +5,7 @@ counts; the data lies in the run's folder and in the database. What a step does 
 """
 
 import asyncio
+import shutil
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
@@ -34,8 +35,8 @@ async def download_conversations(request: PassRequest, folder: Path) -> tuple[Pa
     async with step(Step.DOWNLOAD_CONVERSATIONS, request.user_id) as figures:
         asked = await deliveries.asked(current_store(), request)
         export = folder / RunFile.EXPORT
-        size = await current_store().exports.download(asked.storage_path or "", asked.user_id, export)
-        figures.add({"bytes": size})
+        size = await current_store().exports.download_all(asked.paths, asked.user_id, export)
+        figures.add({"bytes": size, **({"files": len(asked.paths)} if len(asked.paths) > 1 else {})})
         return export, asked
 
 
@@ -49,7 +50,7 @@ async def chunk_conversations(user_id: UUID, export: Path, expected: int | None)
         if expected is not None:
             figures.add({"expected_conversations": expected})
         await report.publish_left_out(user_id, found.left_out())
-        export.unlink()
+        shutil.rmtree(export)
         return chunks_file
 
 
@@ -134,7 +135,7 @@ async def v2_regeneration(user_id: UUID, memory_file: Path) -> None:
 )
 async def full_pass(
     user_id: UUID,
-    storage_path: str | None = None,
+    storage_path: str | list[str] | None = None,
     file_type: Literal["zip", "json"] | None = None,
     conversation_count: int | None = None,
     replace: bool = False,
@@ -143,9 +144,10 @@ async def full_pass(
     """Reads a person's whole export and writes chunks, MEMORY and the profile sections.
 
     delivery_id: of the webhook, which knows the rest. Or by hand: storage_path, the export's place in Storage,
-    `imports/<user_id>/<file>`. file_type and conversation_count are what the uploader believes; the bytes decide, and a
-    different count is only reported. replace: what an earlier import of the same source brought and this export lacks
-    is removed, however much it is, with what was learned from it.
+    `imports/<user_id>/<file>`, or those of its files, or a folder with "/" at its end. file_type and conversation_count
+    are what the uploader believes; the bytes decide, and a different count is only reported. replace: what an earlier
+    import of the same source brought and this export lacks is removed, however much it is, with what was learned from
+    it.
     Returns `{coverage, calls, input_tokens, output_tokens, cost_usd, sections, kept, left_out}`: coverage says how many
     chunks have been answered, refused and failed, kept how many conversations the export lacks that stay, by source,
     left_out how much of the export was not read, by kind; the rest what this run used.

@@ -44,7 +44,7 @@ class MemorySection(StrEnum):
 class RunFile:
     """The files of a run's folder."""
 
-    EXPORT = "export"  # as it was uploaded
+    EXPORT = "export"  # the folder of its files, as they were uploaded
     CHUNKS = "chunks.jsonl"  # SpooledChunk
     LEFT_OUT = "left_out.jsonl"  # one LeftOut
     FOUND_FACTS = "facts.jsonl"  # FoundFact

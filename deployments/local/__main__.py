@@ -75,14 +75,14 @@ def _arguments() -> argparse.Namespace:
             nargs="?",
             type=_export,
             default=SAMPLE,
-            help="a ChatGPT export, .zip or .json (default: the sample of an invented person)",
+            help="an export, .zip or .json, or a folder with its files (default: the sample of an invented person)",
         )
     return parser.parse_args()
 
 
 def _export(text: str) -> Path:
     path = Path(text).expanduser()
-    if not path.is_file():
+    if not (path.is_file() or (path.is_dir() and any(path.iterdir()))):
         raise argparse.ArgumentTypeError(f"there is no file {text}")
     return path
 

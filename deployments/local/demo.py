@@ -3,11 +3,13 @@
 import asyncio
 import json
 import os
+import re
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 from rich.console import Console
@@ -66,14 +68,24 @@ def user(stack: Stack) -> UUID:
 
 
 def upload(stack: Stack, user_id: UUID, export: Path, console: Console) -> str:
-    """Puts the export where the web app would; returns its storage path."""
-    path = f"{user_id}/export{export.suffix.lower()}"
-    console.print(f"uploading {export.name} ({export.stat().st_size / 1e6:.1f} MB)")
+    """Puts the export, a file or a folder of several, where the web app would; returns its storage path."""
+    files = _named(export)
+    console.print(f"uploading {export.name} ({sum(file.stat().st_size for file in files.values()) / 1e6:.1f} MB)")
+    # A folder of its own, since all that is in it belongs to the export.
+    folder = f"{user_id}/{uuid4()}/" if export.is_dir() else f"{user_id}/"
     try:
-        asyncio.run(_upload(stack, user_id, export, path))
+        asyncio.run(_upload(stack, user_id, {folder + name: file for name, file in files.items()}))
     except (httpx.TransportError, StorageApiError) as error:
         raise StackError(f"the upload failed: {type(error).__name__}") from None
-    return f"{BUCKET}/{path}"
+    return f"{BUCKET}/{folder}" if export.is_dir() else f"{BUCKET}/{folder}{next(iter(files))}"
+
+
+def _named(export: Path) -> dict[str, Path]:
+    """The files of the export by such names as Storage takes."""
+    if not export.is_dir():
+        return {f"export{export.suffix.lower()}": export}
+    files = sorted(path for path in export.rglob("*") if path.is_file())
+    return {re.sub(r"[^A-Za-z0-9/._-]", "_", str(path.relative_to(export))): path for path in files}
 
 
 def run(stack: Stack, user_id: UUID, storage_path: str, console: Console) -> int:
@@ -120,13 +132,14 @@ async def _client(stack: Stack) -> AsyncClient:
     return await acreate_client(stack.environment["SUPABASE_URL"], stack.environment["SUPABASE_SERVICE_KEY"])
 
 
-async def _upload(stack: Stack, user_id: UUID, export: Path, path: str) -> None:
+async def _upload(stack: Stack, user_id: UUID, files: Mapping[str, Path]) -> None:
     client = await _client(stack)
     if stack.uses_local_supabase:
         with suppress(AuthApiError):  # registered already
             await client.auth.admin.create_user({"id": str(user_id), "email": f"{user_id}@example.com"})
         await client.table("user_profiles").upsert({"user_id": str(user_id)}, on_conflict="user_id").execute()
-    await client.storage.from_(BUCKET).upload(path, export, {"upsert": "true"})
+    for name, file in files.items():
+        await client.storage.from_(BUCKET).upload(name, file, {"upsert": "true"})
 
 
 def _trigger(stack: Stack, user_id: UUID, storage_path: str) -> str:

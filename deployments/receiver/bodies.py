@@ -12,6 +12,7 @@ def _whole(number: object) -> object:
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
+StoragePath = Annotated[str, Field(min_length=1, max_length=1_024)]
 Count = Annotated[int, Field(ge=0, le=10_000_000), BeforeValidator(_whole)]
 
 
@@ -21,7 +22,9 @@ class Delivery(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
     user_id: UUID
-    storage_path: str = Field(min_length=1, max_length=1_024, description="imports/<user_id>/<file>")
+    storage_path: StoragePath | Annotated[list[StoragePath], Field(min_length=1, max_length=30)] = Field(
+        description='imports/<user_id>/<file>, or a folder with "/" at its end, or several: the files of one export'
+    )
     conversation_count: Count | None = None
     file_type: Literal["zip", "json"] | None = None
     replace: bool = Field(default=False, description="what the export lacks of its source is removed")

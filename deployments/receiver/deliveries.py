@@ -11,24 +11,24 @@ from flows.errors import ExportError
 from flows.records import Delivered
 from flows.settings import WebhookSettings
 from flows.store.client import Store
-from flows.store.exports import object_name
+from flows.store.exports import object_name, objects
 
 MAX_KEY_CHARACTERS = 255
 
 
 async def accept(starter: Starter, delivery: Delivery, key: str, settings: WebhookSettings) -> Accepted:
     """Takes a delivery. Raises Refusal, StoreError, and what Prefect's client raises."""
-    name = _own_object(delivery, settings.storage_bucket)
+    names = _own_objects(delivery, settings.storage_bucket)
     if len(key) > MAX_KEY_CHARACTERS:
         raise Refusal(422, f"Idempotency-Key is longer than {MAX_KEY_CHARACTERS} characters")
     taken = await starter.store.deliveries.deliver(
         delivery.user_id,
-        [(name, await _version(starter.store, name))],
+        await _versions(starter.store, names),
         file_type=delivery.file_type,
         conversation_count=delivery.conversation_count,
         replaces=delivery.replace,
         key_hash=_hash(key) if key else None,
-        body_hash=_hash(delivery.model_copy(update={"storage_path": name}).model_dump_json()),
+        body_hash=_hash(delivery.model_copy(update={"storage_path": _asked(names)}).model_dump_json()),
         most_a_day=settings.full_pass_max_per_day,
         most_usd_a_month=settings.full_pass_user_monthly_usd,
     )
@@ -46,16 +46,23 @@ async def accept(starter: Starter, delivery: Delivery, key: str, settings: Webho
     )
 
 
-def _own_object(delivery: Delivery, bucket: str) -> str:
+def _own_objects(delivery: Delivery, bucket: str) -> list[str]:
+    """The names in the bucket of objects and folders, each once."""
+    paths = [delivery.storage_path] if isinstance(delivery.storage_path, str) else delivery.storage_path
     try:
-        return object_name(delivery.storage_path, delivery.user_id, bucket)
+        return sorted({object_name(path, delivery.user_id, bucket) for path in paths})
     except ExportError as error:
         raise Refusal(403, str(error)) from None
 
 
-async def _version(store: Store, name: str) -> str | None:
+def _asked(names: list[str]) -> str | list[str]:
+    """As it was hashed when a delivery was one object."""
+    return names[0] if len(names) == 1 else names
+
+
+async def _versions(store: Store, names: list[str]) -> list[tuple[str, str | None]]:
     try:
-        return await store.exports.version(name)
+        return list((await objects(store.exports, names)).items())
     except ExportError as error:
         raise Refusal(422, f"storage_path: {error}") from None
 

@@ -12,7 +12,7 @@ from deployments.receiver.refusal import Refusal
 
 logger = logging.getLogger("soulprint.receiver")
 
-MAX_BODY_BYTES = 16_384
+MAX_BODY_BYTES = 32_768
 BODY_SECONDS = 5.0  # until the body has come
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 

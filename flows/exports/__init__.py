@@ -1,6 +1,7 @@
 """Reading an export: the file on disk in, one conversation after the other out.
 
-The file's bytes decide what it is, not its name: a zip (`archive`), a gzip or tar (`tarball`), or JSON (`elements`).
+A file's bytes decide what it is, not its name: a zip (`archive`), a gzip or tar (`tarball`), or JSON (`elements`). An
+export may be several files (`files`): what stands in two of them is read once.
 An entry of the JSON is a conversation in one of the formats
 
 - `chatgpt`: ChatGPT's data export, conversations with a `mapping` of message nodes
@@ -13,11 +14,10 @@ An entry of the JSON is a conversation in one of the formats
 
 Each is a module with one function that takes an entry's bytes and gives a Conversation, a Record or Skipped; None
 when the entry is of another format. What cannot be understood is skipped with a reason, and costs only itself. Takes
-a path and limits; gives Conversations, whose messages are decoded when they are gone through. May import: what all
-share.
+the path of a file or a folder, and limits; gives Conversations, whose messages are decoded when they are gone through.
+May import: what all share.
 """
 
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -34,6 +34,7 @@ from flows.exports import (
     codex,
     deepseek,
     elements,
+    files,
     gemini,
     grok,
     grouping,
@@ -44,7 +45,6 @@ from flows.exports import (
     perplexity,
     recognising,
     simple,
-    tarball,
 )
 from flows.exports.about import About
 from flows.exports.archive import Limits as Limits
@@ -87,11 +87,10 @@ def read(
 ) -> Iterator[Conversation | Skipped]:
     """The conversations of the export at `path`, one at a time, and what had to be skipped.
 
-    A zip is read with temporary files beside it; `unopened` gets how many files of each kind in it were left alone.
-    Raises ExportError when the file is not an export or nothing of it can be read; what breaks elsewhere is skipped.
+    path: a file, or a folder with the files of one export. Zips are read with temporary files beside them; `unopened`
+    gets how many files of each kind were left alone. Raises ExportError when there is no export or nothing of it can
+    be read; what breaks elsewhere is skipped.
     """
-    if path.stat().st_size == 0:
-        raise ExportError("the export is empty (0 bytes); upload it again, then trigger again")
     found = skipped = 0
     reading = _Reading(limits)
     failed: ExportError | None = None
@@ -99,7 +98,7 @@ def read(
     for item in grouping.grouped(items, limits.conversation_bytes):
         if isinstance(item, Unreadable):
             failed = failed or item.error
-            yield Skipped(f"{item.kind} part of the zip")
+            yield Skipped(f"{item.kind} part of the export", description=item.description)
             continue
         if isinstance(item, grouping.Grouped):
             item = reading.checked(item.conversation, item.size)
@@ -149,7 +148,8 @@ class _Reading:
         if item is not UNKNOWN or self._descriptions >= _MOST_DESCRIPTIONS:
             return item
         self._descriptions += 1
-        return replace(item, description=recognising.entry(element))
+        description, is_known = recognising.entry(element)
+        return replace(item, unread=not is_known, description=description)
 
 
 def _items(
@@ -162,17 +162,8 @@ def _items(
 def _elements(
     path: Path, limits: Limits, unopened: Counter[str]
 ) -> Iterator[tuple[bytes | Skipped | Unreadable | grouping.Passed, str | None]]:
-    """Each element, and the account that its zip names."""
-    packed = tarball.is_packed(path)
-    if not packed and not zipfile.is_zipfile(path):
-        try:
-            with path.open("rb") as file:
-                for element in elements.read(file, limits.conversation_bytes):
-                    yield element, None
-        except elements.NotJson:
-            raise ExportError(f"the file is neither a zip nor JSON, but {recognising.file(path)}") from None
-        return
-    for member in (tarball if packed else archive).json_files(path, limits, unopened):
+    """Each element, and the account that its file or zip names."""
+    for member in files.streams(path, limits, unopened):
         if isinstance(member, Unreadable):
             yield member, None
             continue
@@ -182,8 +173,15 @@ def _elements(
         except Unreadable as error:
             yield error, None
         except elements.NotJson:
-            yield NO_JSON, None
+            yield _no_json(member), None
         yield grouping.END, None
+
+
+def _no_json(member: archive.Counted) -> Skipped | Unreadable:
+    if member.alone is None:
+        return NO_JSON
+    what = recognising.file(member.alone)
+    return Unreadable("unknown", f"the file is neither a zip nor JSON, but {what}", what)
 
 
 def _of(item: grouping.Item, account: str | None) -> grouping.Item:

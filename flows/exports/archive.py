@@ -29,8 +29,8 @@ import tempfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -39,6 +39,7 @@ import msgspec
 
 from flows.errors import ExportError
 from flows.exports import members, recognising
+from flows.exports.elements import Readable
 from flows.exports.members import Named
 
 _USER_BYTES = 1_000_000  # of a file that says whose the export is
@@ -57,12 +58,13 @@ _DAMAGE = (
 
 
 class Unreadable(Exception):
-    """A part of the archive cannot be read. `error` is for the case that nothing else of it can."""
+    """A part of the export cannot be read. `error` is for the case that nothing else of it can."""
 
-    def __init__(self, kind: str, error: str):
+    def __init__(self, kind: str, error: str, description: str | None = None):
         super().__init__(kind)
-        self.kind = kind  # damaged, encrypted or oversized
+        self.kind = kind  # damaged, encrypted, oversized; empty, unknown: of a file that is in no archive
         self.error = ExportError(error)
+        self.description = description  # of an unknown one, without its text
 
 
 def _oversized() -> Unreadable:
@@ -105,10 +107,10 @@ class Limits:
 
 
 class Budget:
-    """What may still be decompressed and listed, of all zips in a zip together."""
+    """What may still be decompressed and listed, of all files of an export together."""
 
     def __init__(self, limits: Limits):
-        self._limits = limits
+        self.limits = self._limits = limits
         self._bytes = limits.uncompressed_bytes
         self._members = _MAX_MEMBERS_OF_ALL
 
@@ -138,12 +140,17 @@ _users = msgspec.json.Decoder(_User | list[_User])
 
 
 class Counted:
-    """A file of a zip whose bytes are counted while they are read. `account`: whose it is, if the zip says so."""
+    """A file whose bytes are counted while they are read.
 
-    def __init__(self, file: IO[bytes], compressed: int, budget: Budget, account: str | None = None):
+    account: whose it is, if the export says so. alone: where it lies, when it is in no archive.
+    """
+
+    def __init__(
+        self, file: IO[bytes], compressed: int, budget: Budget, account: str | None = None, alone: Path | None = None
+    ):
         self._file, self._compressed, self._budget = file, compressed, budget
         self._total = 0
-        self.account = account
+        self.account, self.alone = account, alone
 
     def read(self, size: int = -1, /) -> bytes:
         """Raises Unreadable."""
@@ -154,34 +161,40 @@ class Counted:
         return block
 
 
-def json_files(path: Path, limits: Limits, unopened: Counter[str]) -> Iterator[Counted | Unreadable]:
-    """Streams of the JSON files in the zip that hold conversations; each must be read before the next is asked for.
+def json_files(
+    paths: Sequence[Path], budget: Budget, unopened: Counter[str], account: str | None = None, found: bool = False
+) -> Iterator[Counted | Unreadable]:
+    """Streams of the JSON files in the zips that hold conversations; each must be read before the next is asked for.
 
-    Between them comes what cannot be read. `unopened` gets how many files of each kind were left alone. Raises
-    ExportError when there is nothing to read.
+    Between them comes what cannot be read. `unopened` gets how many files of each kind were left alone. account: whose
+    the zips are that do not say so. found: there are conversations beside the zips.
     """
-    walk = _Walk(path.parent, Budget(limits), others=False)
-    yield from walk.files(path)
+    walk = _Walk(budget, others=False)
+    yield from walk.all(paths, account)
     noted = walk.noted
-    if not walk.found:
-        walk = _Walk(path.parent, Budget(limits), others=True)
-        yield from walk.files(path)
-    if not (walk.found or noted):
-        raise walk.failures[0].error if walk.failures else ExportError(recognising.zip_without_conversations(path))
+    if not (walk.found or found):
+        walk = _Walk(Budget(budget.limits), others=True)
+        yield from walk.all(paths, account)
     yield from walk.failures
+    if not (walk.found or noted or found or walk.failures):
+        yield from (Unreadable("unknown", recognising.zip_without_conversations(path)) for path in paths)
     unopened += walk.unopened
 
 
 class _Walk:
     """One way through a zip and the zips in it. `others`: to the JSON that has none of the names that exports use."""
 
-    def __init__(self, folder: Path, budget: Budget, others: bool):
-        self._folder, self._budget, self._others = folder, budget, others
+    def __init__(self, budget: Budget, others: bool):
+        self._budget, self._others = budget, others
         self.found = self.noted = False  # conversations; what stands beside them
         self.unopened: Counter[str] = Counter()
         self.failures: list[Unreadable] = []
 
-    def files(self, path: Path, depth: int = 0, account: str | None = None) -> Iterator[Counted]:
+    def all(self, paths: Sequence[Path], account: str | None) -> Iterator[Counted]:
+        for path in paths:
+            yield from self.files(path, account)
+
+    def files(self, path: Path, account: str | None, depth: int = 0) -> Iterator[Counted]:
         try:
             with damage_told():
                 self._budget.list_members(_member_count(path))
@@ -192,10 +205,11 @@ class _Walk:
         with opened as archive:
             # Of entries with the same name the last counts, as for unzip.
             named = members.named(list(archive.NameToInfo.values()))
-            account = _account(archive, named, self._budget) or account
+            ids = _ids(archive, named, self._budget)
+            account = ids.pop() if len(ids) == 1 else account
             yield from self._streams(archive, named, account)
             for member in named.zips if depth < _MAX_DEPTH else ():
-                yield from self._nested(archive, member, depth + 1, account)
+                yield from self._nested(path.parent, archive, member, depth + 1, account)
             left = [
                 *named.unopened,
                 *(() if self._others else named.json),
@@ -222,28 +236,44 @@ class _Walk:
             self.failures.append(error)
 
     def _nested(
-        self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, depth: int, account: str | None
+        self, folder: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, depth: int, account: str | None
     ) -> Iterator[Counted]:
         try:
-            with _extracted(archive, member, self._folder, self._budget) as nested:
-                yield from self.files(nested, depth, account)
+            with _extracted(archive, member, folder, self._budget) as nested:
+                yield from self.files(nested, account, depth)
         except Unreadable as error:
             self.failures.append(error)
 
 
-def _account(archive: zipfile.ZipFile, named: Named, budget: Budget) -> str | None:
-    """The id of the only account that the zip names."""
+def accounts(path: Path, budget: Budget) -> set[str]:
+    """The ids of the accounts that a zip names."""
+    try:
+        with damage_told():
+            budget.list_members(_member_count(path))
+            archive = zipfile.ZipFile(path)
+        with archive:
+            return _ids(archive, members.named(list(archive.NameToInfo.values())), budget)
+    except Unreadable:
+        return set()  # it is told when it is read
+
+
+def account_ids(file: Readable) -> set[str]:
+    """The ids in a file of accounts; none of one that is too large or no such file."""
+    try:
+        users = _users.decode(file.read(_USER_BYTES + 1))
+    except (Unreadable, msgspec.DecodeError, UnicodeDecodeError):
+        return set()  # conversations count, whoever's they are
+    listed = users if isinstance(users, list) else [users]
+    return {name for user in listed if isinstance(name := user.id or user.uuid or user.user_id, str) and name}
+
+
+def _ids(archive: zipfile.ZipFile, named: Named, budget: Budget) -> set[str]:
     found: set[str] = set()
     for member in named.accounts:
         if member.file_size <= _USER_BYTES:
-            try:
-                with _opened(archive, member) as file:
-                    users = _users.decode(Counted(file, member.compress_size, budget).read(_USER_BYTES + 1))
-            except (Unreadable, msgspec.DecodeError, UnicodeDecodeError):
-                continue  # conversations count, whoever's they are
-            listed = users if isinstance(users, list) else [users]
-            found |= {name for user in listed if isinstance(name := user.id or user.uuid or user.user_id, str) and name}
-    return found.pop() if len(found) == 1 else None
+            with suppress(Unreadable), _opened(archive, member) as file:
+                found |= account_ids(Counted(file, member.compress_size, budget))
+    return found
 
 
 @contextmanager

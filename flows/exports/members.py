@@ -29,6 +29,8 @@ _KINDS = {
 _KIND_OF = {ending: kind for kind, endings in _KINDS.items() for ending in endings}
 
 Members = list[zipfile.ZipInfo]
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.\\-]")
+_LONGEST_NAME = 200
 
 
 @dataclass
@@ -64,7 +66,7 @@ def named(members: Members) -> Named:
             found.accounts.append(member)
         elif _PARTS.search(name):
             parts.append(member)
-        elif (ending := _ending(member)) == "zip":
+        elif (ending := _ending(name)) == "zip":
             zips.append(member)
         else:
             (found.json if _KIND_OF.get(ending) == "JSON files" else found.unopened).append(member)
@@ -79,11 +81,28 @@ def named(members: Members) -> Named:
     return found
 
 
+def name_on_disk(number: int, name: str) -> str:
+    """How a file of an upload is called on disk: with what its name tells of its kind, and without folders.
+
+    These are told by a backslash, which the patterns above take for the same.
+    """
+    plain = _UNSAFE.sub("_", name.replace("/", "\\"))
+    half = _LONGEST_NAME // 2
+    return f"{number:04d}\\{plain if len(plain) <= _LONGEST_NAME else plain[:half] + plain[-half:]}"
+
+
+def is_attachment(name: str) -> bool:
+    """Whether a file of this name is never opened: a person's attachment, or one that cannot hold conversations."""
+    if _ATTACHED.search(name) or _OTHER.search(name) or _JUNK.search(name):
+        return True
+    return _KIND_OF.get(_ending(name), "zips") not in ("JSON files", "zips")
+
+
 def kind(member: zipfile.ZipInfo) -> str:
     """The kind of file that it is by its ending, in words of ours: a name may say anything."""
-    return _KIND_OF.get(_ending(member), "other files")
+    return _KIND_OF.get(_ending(member.filename), "other files")
 
 
-def _ending(member: zipfile.ZipInfo) -> str:
-    match = _ENDING.search(member.filename)
+def _ending(name: str) -> str:
+    match = _ENDING.search(name)
     return match[1].lower() if match else ""

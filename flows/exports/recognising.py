@@ -103,20 +103,20 @@ def zip_without_conversations(path: Path) -> str:
     return f"the zip has no conversations.json; {_ZIP_INSTEAD}, or the conversations.json in it"
 
 
-def entry(element: bytes) -> str:
-    """What an object of JSON is that no format knows, and what to do if it is known at all."""
+def entry(element: bytes) -> tuple[str, bool]:
+    """What an object of JSON is that no format knows, and what to do; whether it is known to hold no conversation."""
     try:
         keys = _keys.decode(element)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return "an object"
+        return "an object", False
     for needed, name, step in _OBJECTS:
         if needed <= keys.keys():
-            return f"{name}: {step}"
+            return f"{name}: {step}", True
     known = [f"{key} ({_type(keys[key])})" for key in keys if key in _WORDS][:_MOST_KEYS]
     others = Counter(_type(value) for key, value in keys.items() if key not in _WORDS)
     rest = ", ".join(f"{count} × {name}" for name, count in others.most_common(_MOST_KEYS))
     told = [*known, *([f"others: {rest}"] if rest else [])]
-    return f"an object with {len(keys):,} keys" + (f": {', '.join(told)}" if told else "")
+    return f"an object with {len(keys):,} keys" + (f": {', '.join(told)}" if told else ""), False
 
 
 def _type(raw: msgspec.Raw) -> str:

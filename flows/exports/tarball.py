@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from flows.errors import ExportError
 from flows.exports import members
 from flows.exports.archive import Budget, Counted, Limits, Unreadable, damage_told
 
@@ -34,16 +33,16 @@ def is_packed(path: Path) -> bool:
     return head.startswith(_GZIP) or head[_TAR_AT:].startswith(_TAR)
 
 
-def json_files(path: Path, limits: Limits, unopened: Counter[str]) -> Iterator[Counted | Unreadable]:
+def json_files(path: Path, budget: Budget, unopened: Counter[str]) -> Iterator[Counted | Unreadable]:
     """Streams of the JSON files that hold conversations; each must be read before the next is asked for.
 
-    Between them comes what cannot be read. `unopened` gets how many files of each kind were left alone. Raises
-    ExportError when a tar holds no JSON.
+    Between them comes what cannot be read. `unopened` gets how many files of each kind were left alone.
     """
+    limits = budget.limits
     try:
         if not _is_tar(path):
             with _stream(path) as stream:
-                yield Counted(stream, path.stat().st_size, Budget(limits))
+                yield Counted(stream, path.stat().st_size, budget)
             return
         names, failure = _names(path, limits)
         found = members.named([zipfile.ZipInfo(name) for name in names])
@@ -51,13 +50,13 @@ def json_files(path: Path, limits: Limits, unopened: Counter[str]) -> Iterator[C
         left = [*found.unopened, *found.zips, *(found.json if wanted is not found.json else ())]
         unopened.update(members.kind(member) for member in left)
         if not wanted:
-            raise failure or ExportError(
-                "the archive has no conversations.json; upload the export as it was downloaded"
+            raise failure or Unreadable(
+                "unknown", "the archive has no conversations.json; upload the export as it was downloaded"
             )
         read = {member.filename for member in wanted}
         for name, file in _files(path, Budget(limits)):
             if name in read:
-                yield Counted(file, path.stat().st_size, Budget(limits))
+                yield Counted(file, path.stat().st_size, budget)
     except Unreadable as error:
         yield error
 

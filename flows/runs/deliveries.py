@@ -53,12 +53,11 @@ async def asked(store: Store, request: PassRequest) -> PassRequest:
     if request.delivery_id is None:
         if request.storage_path is None:
             raise ExportError("neither delivery_id nor storage_path says what to read; name one of them")
-        return request
+        return request.model_copy(update={"storage_path": await store.exports.names(request.paths, request.user_id)})
     delivery = await store.deliveries.read(request.user_id, request.delivery_id)
-    (name,) = delivery.object_names
     return request.model_copy(
         update={
-            "storage_path": name,
+            "storage_path": delivery.object_names,
             "file_type": delivery.file_type,
             "conversation_count": delivery.conversation_count,
             "replace": delivery.replaces,

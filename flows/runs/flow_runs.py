@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
@@ -23,22 +23,30 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flows.errors import ExportError
 from flows.portions import by_count
-from flows.store.exports import object_name
+from flows.store.exports import MOST_FILES, object_name
+
+#: `imports/<user_id>/<file>`; one that ends with "/" is a folder.
+StoragePath = Annotated[str, Field(min_length=1, max_length=1_024)]
 
 _PAGE = 200  # what the Prefect API returns at most
 
 
 class PassRequest(BaseModel):
-    """The parameters of a run: a delivery; or, of a run that is started by hand or is older than deliveries, a path."""
+    """The parameters of a run: a delivery; or, of a run that is started by hand or is older than deliveries, paths."""
 
     model_config = ConfigDict(extra="ignore")
 
     user_id: UUID
     delivery_id: UUID | None = None
-    storage_path: str | None = Field(default=None, min_length=1, max_length=1_024)
+    storage_path: StoragePath | Annotated[list[StoragePath], Field(min_length=1, max_length=MOST_FILES)] | None = None
     conversation_count: int | None = Field(default=None, ge=0, le=10_000_000)
     file_type: Literal["zip", "json"] | None = None
     replace: bool = False
+
+    @property
+    def paths(self) -> list[str]:
+        """Those of the files of the export, or of the folders that they are in."""
+        return [self.storage_path] if isinstance(self.storage_path, str) else self.storage_path or []
 
     def parameters(self) -> dict[str, Any]:
         """For Prefect, where no name of a file is to stand."""
@@ -52,8 +60,8 @@ def stored_request(parameters: Mapping[str, Any] | None, user_id: UUID, bucket: 
     """
     try:
         request = PassRequest.model_validate(parameters)
-        if request.delivery_id is None:
-            object_name(request.storage_path or "", user_id, bucket)
+        for path in [] if request.delivery_id else request.paths or [""]:
+            object_name(path, user_id, bucket)
     except (ValidationError, ExportError):
         return None
     return request if request.user_id == user_id else None

@@ -105,7 +105,7 @@ class FullPassService:
         self.supabase.post(f"/storage/v1/object/{BUCKET}/{path}", content=body, headers=headers).raise_for_status()
         return f"{BUCKET}/{path}"
 
-    def trigger(self, user_id: UUID, storage_path: str, **headers: str) -> str:
+    def trigger(self, user_id: UUID, storage_path: str | list[str], **headers: str) -> str:
         """Delivers the webhook; returns the flow run's id, "" when the delivery is queued."""
         body = {"user_id": str(user_id), "storage_path": storage_path}
         answer = self.webhook.post("/process-full-v2", json=body, headers=headers)
@@ -136,7 +136,7 @@ class FullPassService:
         self.run_here(user_id, self.upload(user_id, content), **settings)
         return self.row(user_id)
 
-    def run_here(self, user_id: UUID, storage_path: str, **settings: str) -> str:
+    def run_here(self, user_id: UUID, storage_path: str | list[str], **settings: str) -> str:
         """The flow in this process, from start to end; returns the flow run's id."""
         with self._environment(settings):
             run: Any = full_pass(user_id, storage_path, return_state=True)

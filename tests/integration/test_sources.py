@@ -3,6 +3,7 @@
 import json
 
 from tests.integration.service import Json
+from tests.unit.exports.test_archive import zipped
 
 
 def of_chatgpt(*numbers: int) -> list[Json]:
@@ -99,3 +100,30 @@ def test_rows_of_before_are_kept_beside_an_import_of_another_source_and_replaced
     row = service.full_pass(user_id, of_chatgpt(*range(1, 10), 11))
     assert (facts(row, "I like tea"), facts(row, "I hate coffee")) == (10, 1)
     assert {chunk["import_source"] is None for chunk in service.chunks(user_id)} == {False}
+
+
+def test_several_files_are_one_export_whose_bad_ones_cost_only_themselves(service):
+    user_id = service.new_user()
+    for name, content in {
+        "may/conversations-000.zip": zipped({"conversations.json": of_claude(*range(8))}),
+        "may/conversations-001.zip": zipped({"conversations.json": of_claude(*range(6, 12))}),
+        "may/more/projects-000.zip": zipped(
+            {"projects/p.json": {"uuid": "p", "prompt_template": "Be brief.", "docs": []}}
+        ),
+        "may/broken.zip": b"PK\x03\x04 and no more",
+    }.items():
+        service.upload(user_id, content, name)
+    with service.without_worker():
+        run_id = service.trigger(user_id, f"imports/{user_id}/may/")
+        service.execute(run_id)
+    row = service.row(user_id)
+    assert (row["full_pass_status"], facts(row, "I hate coffee")) == ("complete", 12)
+    (line,) = (line for line in service.log(run_id) if "chunk_conversations status=completed" in line)
+    assert "conversations=12" in line
+    assert "project=1" in line
+    assert "skipped_unknown_part_of_the_export=1" in line
+    assert not any("broken" in line for line in service.log(run_id))
+
+    # By hand, and with fewer of them: what one of the others could have held is not removed.
+    service.run_here(user_id, [f"{user_id}/may/conversations-000.zip", f"{user_id}/may/broken.zip"])
+    assert facts(service.row(user_id), "I hate coffee") == 12

@@ -84,12 +84,16 @@ _UPSERT = (
     " returning id::text"
 )
 _MOST_REMOVED = 1_000
-#: storage.search_by_name: one level of a folder, in the order of the names.
+#: storage.search_by_name: one level of a folder, in the order of the names; of a folder, nothing but its name.
 _LIST = """
     select coalesce(json_agg(page), '[]')::text from (
-        select split_part(substr(name, length($2) + 1), '/', 1) as name,
-            min(id::text) filter (where strpos(substr(name, length($2) + 1), '/') = 0) as id
-        from storage.objects where bucket_id = $1 and starts_with(name, $2)
+        select split_part(below, '/', 1) as name, min(id::text) filter (where is_object) as id,
+            max(updated_at) filter (where is_object) as updated_at,
+            max(created_at) filter (where is_object) as created_at,
+            (array_agg(metadata - 'file') filter (where is_object))[1] as metadata
+        from storage.objects, substr(name, length($2) + 1) as below, strpos(below, '/') as slash,
+            cast(slash = 0 as boolean) as is_object
+        where bucket_id = $1 and starts_with(name, $2)
         group by 1 order by 1 limit $3 offset $4
     ) as page
 """

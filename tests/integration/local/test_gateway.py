@@ -325,6 +325,24 @@ def test_objects_are_uploaded_downloaded_and_removed(gateway, http, bucket):
     through_client(gateway, use)
 
 
+def test_a_folder_is_listed_a_level_at_a_time_with_the_versions_of_its_objects(gateway, http, bucket):
+    async def use(client):
+        objects = client.storage.from_(bucket)
+        for name in ("may/b.zip", "may/a.zip", "may/deep/c.zip", "mayor.zip"):
+            await objects.upload(name, name.encode())
+        first = await objects.list("may", {"limit": 2})
+        second = await objects.list("may", {"limit": 2, "offset": 2})
+        assert [(row["name"], row["id"] is None) for row in first + second] == [
+            ("a.zip", False),
+            ("b.zip", False),
+            ("deep", True),
+        ]
+        assert first[0]["metadata"]["eTag"] == (await objects.info("may/a.zip"))["etag"]
+        assert (second[0]["metadata"], second[0]["created_at"], await objects.list("june")) == (None, None, [])
+
+    through_client(gateway, use)
+
+
 def test_a_part_of_an_object_can_be_asked_for(http, bucket):
     content = bytes(range(256)) * 1_000
     path = f"/storage/v1/object/{bucket}/x"

@@ -15,7 +15,7 @@ from flows.errors import ExportError
 from flows.exports import Limits, archive
 from flows.exports.conversations import Skipped
 
-DAMAGED = Skipped("damaged part of the zip")
+DAMAGED = Skipped("damaged part of the export")
 
 
 def talk(text: str) -> dict[str, object]:
@@ -112,7 +112,7 @@ def test_an_encrypted_attachment_is_not_opened_and_an_encrypted_part_costs_only_
     secret = encrypted({"conversations.json": [talk("secret")]})
     assert read(tmp_path, zipped({"conversations.json": [talk("hi")], "payslips.zip": secret})) == ["hi"]
     parts = {"conversations-000.zip": secret, "conversations-001.zip": zipped({"conversations.json": [talk("hi")]})}
-    assert read(tmp_path, zipped(parts)) == ["hi", Skipped("encrypted part of the zip")]
+    assert read(tmp_path, zipped(parts)) == ["hi", Skipped("encrypted part of the export")]
     with pytest.raises(ExportError, match="encrypted; unpack it"):
         read(tmp_path, zipped({"conversations-000.zip": secret}))
 
@@ -121,7 +121,7 @@ def test_a_bomb_beside_conversations_costs_only_itself(tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "_RATIO_FROM_BYTES", 1_000_000)
     bomb = b"[" + b" " * 20_000_000 + b"]"
     shards = {f"conversations-{n}.json": bomb if n == 1 else [talk(f"shard {n}")] for n in range(3)}
-    oversized = Skipped("oversized part of the zip")
+    oversized = Skipped("oversized part of the export")
     assert read(tmp_path, zipped(shards)) == ["shard 0", oversized, "shard 2"]
     parts = {f"conversations-{n}.zip": zipped({"conversations.json": content}) for n, content in enumerate((bomb, []))}
     parts["conversations-2.zip"] = zipped({"conversations.json": [talk("hi")]})
@@ -132,7 +132,7 @@ def test_zips_with_more_files_than_anyone_makes_are_not_listed_without_end(tmp_p
     monkeypatch.setattr(archive, "_MAX_MEMBERS_OF_ALL", 50)
     crowd = {"conversations.json": [talk("hi")], **{f"{n}": b"" for n in range(20)}}
     found = read(tmp_path, zipped({f"conversations-{n}.zip": zipped(crowd) for n in range(20)}))
-    assert found == ["hi", *(Skipped("oversized part of the zip"),) * 19]
+    assert found == ["hi", *(Skipped("oversized part of the export"),) * 19]
 
 
 def test_a_list_of_files_that_lies_about_their_number_is_refused_before_it_is_read(tmp_path):

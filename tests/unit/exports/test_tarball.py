@@ -84,7 +84,7 @@ def test_one_that_was_cut_short_gives_what_was_whole(tmp_path, part):
     content = tarred(("conversations-1.json", talk("whole")), ("conversations-2.json", noise))
     found = read(tmp_path, content[: int(len(content) * part)])
     assert found[0] == "whole"
-    assert Skipped("damaged part of the zip") in found
+    assert Skipped("damaged part of the export") in found
 
 
 def test_a_bomb_is_refused_while_it_is_read_and_while_it_is_passed_over(tmp_path, monkeypatch):
@@ -112,7 +112,7 @@ def test_headers_without_end_are_refused(tmp_path):
 def test_of_countless_files_in_a_tar_no_more_than_the_limit_are_looked_at(tmp_path, monkeypatch):
     monkeypatch.setattr(tarball, "_MAX_MEMBERS", 2)
     found = read(tmp_path, tarred(*((f"{number}.json", talk(f"{number}")) for number in range(9))))
-    assert found == ["0", "1", Skipped("damaged part of the zip")]
+    assert found == ["0", "1", Skipped("damaged part of the export")]
 
 
 def test_a_file_without_a_name_is_one_like_others(tmp_path):

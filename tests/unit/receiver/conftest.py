@@ -27,6 +27,12 @@ class Bucket:
             raise ExportError("there is no such object in bucket 'imports'; upload the export there")
         return self.versions[name]
 
+    async def listed(self, folder: str) -> dict[str, str]:
+        found = {name: version for name, version in self.versions.items() if name.startswith(folder)}
+        if not found:
+            raise ExportError("the folder holds no file; upload the export into it in bucket 'imports'")
+        return found
+
 
 class Receiver:
     def __init__(self, supabase: FakeSupabase, prefect: FakePrefect):

@@ -39,6 +39,29 @@ def test_six_spellings_of_one_object_are_one_run(receiver, prefect):
     assert len(prefect.flow_runs) == 1
 
 
+def test_a_delivery_of_several_files_is_one_run_in_any_order_and_as_their_folder(receiver, prefect, supabase):
+    for name in ("may/1.zip", "may/2.zip"):
+        receiver.upload(f'"{name}"', name)
+    one, two = f"imports/{USER}/may/1.zip", f"{USER}/may/2.zip"
+    for paths in ([one, two], [two, one, one], f"imports/{USER}/may/", [f"{USER}/may/"]):
+        assert receiver.deliver(storage_path=paths).status_code == 202
+    (delivery,) = supabase.tables["full_pass_deliveries"]
+    assert delivery["object_names"] == [f"{USER}/may/1.zip", f"{USER}/may/2.zip"]
+    assert len(prefect.flow_runs) == 1
+    receiver.upload('"new"', "may/2.zip")
+    assert receiver.deliver(storage_path=[one, two]).json()["status"] == "queued"
+
+
+def test_of_several_files_each_must_be_the_users_and_be_there(receiver, prefect):
+    own, others = f"{USER}/export.zip", "00000000-0000-4000-8000-00000000000f/export.zip"
+    statuses = {403: [others, f"{USER}/../x/", "imports/", f"imports/{USER}//"], 422: [f"{USER}/no.zip", f"{USER}/no/"]}
+    for status, paths in statuses.items():
+        for path in paths:
+            assert receiver.deliver(storage_path=[own, path]).status_code == status, path
+    assert receiver.deliver(storage_path=[]).status_code == 422
+    assert prefect.flow_runs == []
+
+
 def test_the_same_path_with_another_content_is_queued_until_the_pass_has_ended(receiver, prefect):
     receiver.deliver()
     receiver.upload('"b"')
