@@ -20,7 +20,7 @@ from flows.extraction import extract
 from flows.extraction.extract import Extracted
 from flows.llm.client import current_model, open_model
 from flows.memory import consolidation, document, sections, selection
-from flows.records import Entry, RunFile, Step
+from flows.records import Entry, Import, RunFile, Step
 from flows.runs import deliveries, status
 from flows.runs.flow_runs import PassRequest
 from flows.runs.run_context import run_context
@@ -55,12 +55,12 @@ async def chunk_conversations(user_id: UUID, export: Path, expected: int | None)
 
 
 @task(cache_policy=NO_CACHE)
-async def save_chunks(user_id: UUID, chunks_file: Path, replace: bool = False) -> Saved:
+async def save_chunks(user_id: UUID, chunks_file: Path, replace: bool = False, upload: Import | None = None) -> Saved:
     """Step 3: the user's rows of conversation_chunks are the chunks of this export, beside those of other sources."""
     async with step(Step.SAVE_CHUNKS, user_id) as figures:
         if forgotten := await forgetting.leave_out(current_store().memory, user_id, chunks_file):
             figures.add({"forgotten": forgotten})
-        saved = await saving.save(current_store().chunks, user_id, run_id(), chunks_file, replace)
+        saved = await saving.save(current_store().chunks, user_id, run_id(), chunks_file, replace, upload)
         figures.add(saved.figures())
         return saved
 
@@ -163,7 +163,7 @@ async def full_pass(
     async with run_context(user_id) as folder:
         export, asked = await download_conversations(request, folder)
         chunks_file = await chunk_conversations(user_id, export, asked.conversation_count)
-        saved = await save_chunks(user_id, chunks_file, asked.replace)
+        saved = await save_chunks(user_id, chunks_file, asked.replace, asked.upload())
         extracted = await extract_facts(user_id, chunks_file)
         unique_facts = await consolidate_facts(user_id, extracted.facts_file, asked.replace)
         chosen_facts = await hierarchical_reduce(user_id, unique_facts)

@@ -266,6 +266,15 @@ class Delivery(Struct):
     flow_run_id: str | None = None
 
 
+class Import(Struct):
+    """An upload as its chunks are known by: a row of memory_imports, without the user and the time."""
+
+    id: UUID  # the same for the same objects in the same versions
+    delivery_id: UUID | None  # None: by hand
+    sources: list[str] = []
+    conversations: int = 0
+
+
 class Delivered(Struct):
     """What became of a delivery at the door."""
 

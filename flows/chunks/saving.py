@@ -10,7 +10,7 @@ from flows import spool
 from flows.chunks import sources, writing
 from flows.chunks.sources import Held, Plan, Stored
 from flows.portions import by_count
-from flows.records import ChunkRecord, LeftOut, SpooledChunk
+from flows.records import ChunkRecord, Import, LeftOut, SpooledChunk
 from flows.store.chunks import ChunkTable
 
 _RECENT = timedelta(days=180)
@@ -39,12 +39,20 @@ class Saved:
         return {**found, **({"kept_conversations": kept} if kept else {})}
 
 
-async def save(table: ChunkTable, user_id: UUID, run_id: str, chunks_file: Path, replace: bool = False) -> Saved:
+async def save(
+    table: ChunkTable,
+    user_id: UUID,
+    run_id: str,
+    chunks_file: Path,
+    replace: bool = False,
+    upload: Import | None = None,
+) -> Saved:
     """Makes the user's rows of the export's sources the chunks of the file: first new ones, then what is gone goes.
 
     At no moment is the user without chunks, and rows that stay are not written. Of a source whose export lacks more
     than a fifth of its conversations, these stay; so do all when some of the export could not be read. `replace`: they
-    go, and with them at once what models answered about chunks that are gone.
+    go, and with them at once what models answered about chunks that are gone. `upload` is remembered as what holds the
+    chunks.
     """
     left_out = writing.left_out(chunks_file)
     held = _held(chunks_file)
@@ -55,6 +63,10 @@ async def save(table: ChunkTable, user_id: UUID, run_id: str, chunks_file: Path,
         for keys in _portions(adopted, _ADOPTED_PER_REQUEST):
             await table.adopt(user_id, run_id, source, keys)
     written, unchanged = await _write(table, user_id, run_id, chunks_file, plan)
+    if upload is not None:
+        upload.sources, upload.conversations = sorted(set(plan.sources.values())), len(held.conversations)
+        for keys in _portions(list(held.keys), _KEYS_PER_REQUEST):
+            await table.add_to_import(user_id, run_id, upload, keys)
     pruned = 0
     for keys in _portions(plan.gone, _KEYS_PER_REQUEST):
         pruned += await table.prune(user_id, run_id, keys)

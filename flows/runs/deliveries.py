@@ -58,6 +58,7 @@ async def asked(store: Store, request: PassRequest) -> PassRequest:
     return request.model_copy(
         update={
             "storage_path": delivery.object_names,
+            "versions": delivery.object_versions,
             "file_type": delivery.file_type,
             "conversation_count": delivery.conversation_count,
             "replace": delivery.replaces,

@@ -1,11 +1,13 @@
 """The flow runs of the deployment `full-pass`: which there are, and how another one is started for a user."""
 
 import hashlib
+import json
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from itertools import zip_longest
 from typing import Annotated, Any, Literal
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
@@ -23,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flows.errors import ExportError
 from flows.portions import by_count
+from flows.records import Import
 from flows.store.exports import MOST_FILES, object_name
 
 #: `imports/<user_id>/<file>`; one that ends with "/" is a folder.
@@ -42,11 +45,17 @@ class PassRequest(BaseModel):
     conversation_count: int | None = Field(default=None, ge=0, le=10_000_000)
     file_type: Literal["zip", "json"] | None = None
     replace: bool = False
+    versions: list[str | None] | None = None  # of the objects that the paths name; of a delivery
 
     @property
     def paths(self) -> list[str]:
         """Those of the files of the export, or of the folders that they are in."""
         return [self.storage_path] if isinstance(self.storage_path, str) else self.storage_path or []
+
+    def upload(self) -> Import:
+        """By what the upload is known again."""
+        objects = json.dumps(sorted(zip_longest(self.paths, self.versions or [])))
+        return Import(uuid5(self.user_id, objects), self.delivery_id)
 
     def parameters(self) -> dict[str, Any]:
         """For Prefect, where no name of a file is to stand."""

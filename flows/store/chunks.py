@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from flows.records import SpooledChunk, StoredChunk
+from flows.records import Import, SpooledChunk, StoredChunk
 from flows.store.requests import Query, Requests, Row, pages
 
 _WHOLE = ",".join(SpooledChunk.__struct_fields__)
@@ -65,6 +65,11 @@ class ChunkTable:
         """Deletes the chunks named by `keys`; returns how many."""
         arguments = {"p_user_id": str(user_id), "p_run_id": run_id, "p_chunk_keys": keys}
         return int(await self._requests.rpc("full_pass_prune_chunks", arguments))
+
+    async def add_to_import(self, user_id: UUID, run_id: str, upload: Import, keys: list[str]) -> None:
+        """Says of stored chunks that the upload holds them, too."""
+        arguments = {"p_user_id": str(user_id), "p_run_id": run_id, "p_chunk_keys": keys}
+        await self._requests.rpc("full_pass_add_to_import", {**arguments, "p_import": msgspec.to_builtins(upload)})
 
     async def end_import(self, user_id: UUID, run_id: str, kept: Mapping[str, int], erase: bool) -> int:
         """Writes down what the user has of each source, and which answers are about no chunk any more.

@@ -17,6 +17,7 @@ OF_USERS = ("user_profiles", "conversation_chunks", "chunk_facts", "extraction_b
 OF_FACTS = (
     *("memory_facts", "memory_fact_sources", "memory_decisions", "memory_entries", "memory_versions"),
     *("memory_erasures", "memory_secrets", "full_pass_deliveries"),
+    *("memory_imports", "memory_import_chunks"),
 )
 CALL = "call full_pass_reference_accounts()"
 
@@ -65,7 +66,10 @@ def test_nothing_of_a_deleted_user_stays_and_everything_of_the_others_does(popul
 def test_without_its_key_a_table_keeps_the_rows(populated, table):
     populated.run(f"alter table {table} drop constraint full_pass_account")
     populated.run("delete from auth.users where id = $1", USER)
-    assert left_of(populated, USER) == {table} - {"memory_fact_sources"}  # which go with their facts
+    assert left_of(populated, USER) == {table} - {
+        "memory_fact_sources",
+        "memory_import_chunks",
+    }  # which go with others
 
 
 def test_a_run_that_is_late_writes_nothing_for_an_account_that_has_gone(populated):
@@ -131,13 +135,15 @@ def test_rows_without_an_account_stay_and_go_on_and_the_others_go_with_theirs(ye
     kept = rows(yesterday)
     migrate(yesterday)
     assert rows(yesterday) == kept
-    assert keyed(yesterday) == dict.fromkeys(OF_USERS, False) | dict.fromkeys(OF_FACTS, True)
+    assert keyed(yesterday) == (
+        dict.fromkeys(OF_FACTS, True) | dict.fromkeys([*OF_USERS, "memory_imports", "memory_import_chunks"], False)
+    )
     yesterday.run("update user_profiles set memory_md = 'x' where user_id = $1", OTHER)
     with pytest.raises(asyncpg.ForeignKeyViolationError):
         yesterday.run("insert into user_profiles (user_id) values (gen_random_uuid())")
     yesterday.run("delete from auth.users where id = $1", USER)
     assert left_of(yesterday, USER) == set()
-    assert left_of(yesterday, OTHER) == set(OF_USERS)
+    assert left_of(yesterday, OTHER) == {*OF_USERS, "memory_imports", "memory_import_chunks"}
 
 
 def test_a_key_of_the_app_is_not_doubled(yesterday):

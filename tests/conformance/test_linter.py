@@ -108,7 +108,7 @@ def test_where_graphql_is_on_strangers_see_no_table_and_users_those_that_they_re
         f"pg_graphql_authenticated_table_exposed_public_{table}"
         for table in (
             *("user_profiles", "conversation_chunks", "chunk_facts", "memory_facts", "memory_fact_sources"),
-            *("memory_entries", "memory_versions"),
+            *("memory_entries", "memory_versions", "memory_imports"),
         )
     }
 

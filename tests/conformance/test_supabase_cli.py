@@ -165,7 +165,7 @@ def test_over_a_later_migration_of_the_app_they_need_to_be_meant(folder, project
     folder.holds()
     folder.push(project, fails=True)
     assert folder.push(project, "--include-all") == ours()
-    assert project.value("select count(*) from pg_trigger where tgname = 'full_pass_guard'") == 14
+    assert project.value("select count(*) from pg_trigger where tgname = 'full_pass_guard'") == 16
 
 
 def test_beside_an_apps_history_a_folder_of_their_own_is_refused_before_anything_is_applied(folder, project, tmp_path):

@@ -70,6 +70,9 @@ COLUMNS_SINCE = """
     create table memory_versions (user_id uuid, version integer, kind text, memory_md text);
     create table memory_erasures (user_id uuid, erased_at timestamptz);
     create table memory_secrets (user_id uuid primary key, inner_pad bytea, outer_pad bytea);
+    create table memory_imports (user_id uuid, id uuid, sources text[], conversations integer);
+    create table memory_import_chunks (
+        user_id uuid, import_id uuid, chunk_key text, primary key (user_id, import_id, chunk_key));
 """
 
 
@@ -104,6 +107,8 @@ WITHOUT = {
     "full_pass_guard on memory_versions": "delete memory_versions",
     "full_pass_guard on memory_erasures": "delete memory_erasures",
     "full_pass_guard on memory_secrets": "insert memory_secrets",
+    "full_pass_guard on memory_imports": "update memory_imports",
+    "full_pass_guard on memory_import_chunks": "delete memory_import_chunks",
     "full_pass_guard_truncate on user_profiles": "truncate user_profiles",
     "full_pass_guard_truncate on conversation_chunks": "truncate conversation_chunks",
 }
@@ -124,6 +129,7 @@ READABLE = {
     "memory_fact_sources": "full pass: users read their own",
     "memory_entries": "full pass: users read their own",
     "memory_versions": "full pass: users read their own",
+    "memory_imports": "full pass: users read their own",
 }
 OURS_ONLY = {table: "full pass: the full pass only" for table in TABLES if table not in READABLE}
 
@@ -177,7 +183,8 @@ def test_without_row_level_security_rights_still_keep_users_from_writing(usual, 
     changes = [attempt for attempt in on_what_is_owned() if attempt.name.endswith(f" {protected}")]
     assert breaches(usual, changes) == set()
     usual.run(f"grant all on {protected} to authenticated")
-    possible = {attempt.name for attempt in changes} - {"truncate memory_facts"}  # which takes a right on the sources
+    # Which take a right on what goes with them.
+    possible = {attempt.name for attempt in changes} - {"truncate memory_facts", "truncate memory_imports"}
     assert breaches(usual, changes) == possible
 
 
@@ -200,6 +207,7 @@ def test_rights_are_what_is_needed_and_no_more(db):
         "memory_entries authenticated:SELECT",
         "memory_fact_sources authenticated:SELECT",
         "memory_facts authenticated:SELECT",
+        "memory_imports authenticated:SELECT",
         "memory_versions authenticated:SELECT",
         f"user_profiles {four}",
     ]

@@ -29,6 +29,7 @@ TABLES = (
     *("user_profiles", "conversation_chunks", "chunk_facts", "extraction_batches", "model_replies", "model_pauses"),
     *("memory_facts", "memory_fact_sources", "memory_decisions", "memory_entries", "memory_versions"),
     *("memory_erasures", "memory_secrets", "full_pass_deliveries"),
+    *("memory_imports", "memory_import_chunks"),
 )
 
 #: The worst that an app could say of its tables and ours.
@@ -62,6 +63,8 @@ FACT_ROWS = """
     insert into memory_versions (user_id, version, kind) values ('{user}', 1, 'memory');
     insert into memory_erasures (user_id) values ('{user}');
     insert into memory_secrets values ('{user}', '', '');
+    insert into memory_imports (user_id, id, sources, conversations) values ('{user}', '{user}', '{{chatgpt}}', 1);
+    insert into memory_import_chunks values ('{user}', '{user}', 'k');
 """
 
 OWNED = {
@@ -108,6 +111,9 @@ _INSERTS = {
     "memory_versions": f"(user_id, version, kind) values ('{USER}', 2, 'memory')",
     "memory_erasures": f"(user_id) values ('{USER}')",
     "memory_secrets": f"values ('{THIRD}', '', '')",
+    "memory_imports": f"(user_id, id, sources, conversations) values ('{USER}', '{THIRD}', '{{}}', 1)",
+    "memory_import_chunks": f"values ('{USER}', '{USER}', 'k')"
+    " on conflict (user_id, import_id, chunk_key) do update set chunk_key = excluded.chunk_key",
 }
 _CHANGES = {
     "chunk_facts": "facts = '[1]'",
@@ -121,6 +127,8 @@ _CHANGES = {
     "memory_versions": "memory_md = 'x'",
     "memory_erasures": "erased_at = now()",
     "memory_secrets": "inner_pad = 'x'",
+    "memory_imports": "conversations = 2",
+    "memory_import_chunks": "chunk_key = 'k'",
 }
 
 

@@ -127,3 +127,23 @@ def test_several_files_are_one_export_whose_bad_ones_cost_only_themselves(servic
     # By hand, and with fewer of them: what one of the others could have held is not removed.
     service.run_here(user_id, [f"{user_id}/may/conversations-000.zip", f"{user_id}/may/broken.zip"])
     assert facts(service.row(user_id), "I hate coffee") == 12
+
+
+def test_one_import_can_be_taken_back_and_comes_again_only_when_it_is_delivered_again(service):
+    user_id = service.new_user()
+    service.full_pass(user_id, of_chatgpt(*range(5)))
+    path = service.upload(user_id, [*of_chatgpt(4), *of_claude(1, 2)], "somebody else's.json")
+    service.run_here(user_id, path)
+    mine = {"headers": {"Authorization": f"Bearer {service.token_of(user_id)}"}}
+    rows = service.supabase.get("/rest/v1/memory_imports", params={"order": "imported_at"}, **mine).json()
+    assert [row["conversations"] for row in rows] == [5, 3]
+    said = service.supabase.post("/rest/v1/rpc/forget_import", json={"import": rows[1]["id"]}, **mine)
+    row = service.row(user_id)
+    assert said.raise_for_status().json()["memory_md"] == row["memory_md"]
+    assert (facts(row, "I like tea"), facts(row, "I hate coffee"), len(service.chunks(user_id))) == (5, 0, 5)
+    assert set(row["full_pass_imports"]) == {"chatgpt"}
+
+    row = service.full_pass(user_id, of_chatgpt(*range(5)))
+    assert (facts(row, "I like tea"), facts(row, "I hate coffee")) == (5, 0)
+    service.run_here(user_id, path)
+    assert facts(service.row(user_id), "I hate coffee") == 2

@@ -157,6 +157,9 @@ class FakeSupabase(FakeDeliveries, FakeMemory):
             if row["chunk_key"] in chunk_keys:
                 row["import_source"] = source
 
+    def _full_pass_add_to_import(self, user_id: str, run_id: str, chunk_keys: list[str], **upload: Row) -> None:
+        self._require_owner(user_id, run_id)
+
     def _full_pass_end_import(self, user_id: str, run_id: str, kept: dict[str, int], erase: bool) -> int:
         self._require_owner(user_id, run_id)
         chunks = {row["chunk_key"]: row for row in self.tables["conversation_chunks"] if row["chunk_key"]}
