@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import anthropic
 from anthropic.types import Message, Usage
 from anthropic.types.messages import MessageBatchIndividualResponse
+from prefect.context import FlowRunContext
+from prefect.exceptions import Pause
 
 from flows import models
 from flows.errors import BudgetReached, CutOff, ModelError, OutOfRetries, PromptTooLong, Refused, RequestRejected
@@ -207,7 +209,8 @@ class Claude:
                 return answer
 
     async def _send(self, send: Callable[[], Awaitable[Answer]], dollars: float, seconds: float | None) -> Answer:
-        """One try, if the budget allows it."""
+        """One try, if the budget allows it and nobody has suspended the run."""
+        _stop_when_suspended()
         self.require_budget(dollars)
         self._promised += dollars
         try:
@@ -238,6 +241,13 @@ class Claude:
 
     async def close(self) -> None:
         await self._sdk.close()
+
+
+def _stop_when_suspended() -> None:
+    """Raises Pause, which ends the process of a suspended run; Prefect itself would do so at the next task run only."""
+    context = FlowRunContext.get()
+    if context is not None and (state := context.flow_run_suspension_request.get_state()) is not None:
+        raise Pause(state=state)
 
 
 def _is_final(problem: ModelError) -> bool:

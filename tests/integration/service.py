@@ -21,6 +21,7 @@ import httpx
 import psutil
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.context import SettingsContext, get_settings_context
+from prefect.exceptions import Pause
 from prefect.flow_engine import load_flow_run, run_flow
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, Settings
 
@@ -166,7 +167,8 @@ class FullPassService:
         with self._environment(settings):
             run = load_flow_run(UUID(run_id))
             running: Any = run_flow(full_pass, run, parameters=run.parameters, return_type="state")
-            asyncio.run(running)
+            with contextlib.suppress(Pause):  # of a suspended run, whose process ends
+                asyncio.run(running)
 
     @contextlib.contextmanager
     def executing(self, run_id: str, **settings: str) -> Iterator[Future[None]]:

@@ -1,12 +1,17 @@
 """Runs that have ended without a word, and the rows that they have left."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
 
 from deployments.local.stack import Stack
 from tests.integration.service import FullPassService, Json, simple_export
+
+Lost = dict[str | tuple[str, str], tuple[UUID, str]]
+#: States in which a run is silent, and neither lost nor dead.
+LEFT_ALONE = [("PAUSED", "Suspended"), ("COMPLETED", "Completed without sections"), ("CANCELLED", "Not run")]
 
 pytestmark = pytest.mark.xdist_group("lost runs")
 
@@ -24,13 +29,27 @@ def processing(service: FullPassService, run_id: str, **columns: object) -> Json
     return {"full_pass_status": "processing", "full_pass_run_id": run_id, "full_pass_attempts": 1, **columns}
 
 
+def silent(service: FullPassService, state: str, name: str) -> str:
+    """A run that has begun, sent a heartbeat, and then went into a state; returns its id."""
+    run_id = made(service, "PENDING", user_id=str(uuid4()))
+    resource = {"prefect.resource.id": f"prefect.flow-run.{run_id}"}
+    related = [{"prefect.resource.id": "prefect.tag.soulprint", "prefect.resource.role": "tag"}]
+    heartbeat = {"event": "prefect.flow-run.heartbeat", "resource": resource, "related": related, "id": str(uuid4())}
+    heartbeat["occurred"] = datetime.now(UTC).isoformat()
+    service.prefect.post("/events", json=[heartbeat]).raise_for_status()
+    for body in ({"type": "RUNNING", "name": "Rerunning"}, {"type": state, "name": name}):
+        asked = {"state": body, "force": True}
+        service.prefect.post(f"/flow_runs/{run_id}/set_state", json=asked).raise_for_status()
+    return run_id
+
+
 def limit_passes(service: FullPassService, limit: int) -> None:
     queue = service.prefect.get("/work_pools/full-pass/queues/passes").raise_for_status().json()
     service.prefect.patch(f"/work_queues/{queue['id']}", json={"concurrency_limit": limit}).raise_for_status()
 
 
 @pytest.fixture(scope="module")
-def lost(stack: Stack) -> Iterator[dict[str, tuple[UUID, str]]]:
+def lost(stack: Stack) -> Iterator[Lost]:
     """(user, run id) of a run that is killed with its worker, of one that a worker took and never began, and of one
     that waits for a place in the queue.
 
@@ -52,12 +71,17 @@ def lost(stack: Stack) -> Iterator[dict[str, tuple[UUID, str]]]:
         limit_passes(service, 0)
         third = service.new_user()
         waiting = service.trigger(third, service.upload(third, simple_export("I like tea.")))
-        yield {"killed": (user_id, run_id), "never begun": (other, never_begun), "waiting": (third, waiting)}
+        left_alone = {state: (service.new_user(), silent(service, *state)) for state in LEFT_ALONE}
+        yield {
+            "killed": (user_id, run_id),
+            "never begun": (other, never_begun),
+            "waiting": (third, waiting),
+        } | left_alone
         limit_passes(service, 4)
 
 
 @pytest.fixture(scope="module")
-def noticed(stack: Stack, lost: dict[str, tuple[UUID, str]]) -> dict[str, tuple[UUID, str]]:
+def noticed(stack: Stack, lost: Lost) -> Lost:
     """The same when the server has ended both runs; after that, runs have their usual time again."""
     with FullPassService(stack) as service:
         states = [service.ended(lost[name][1])["state_type"] for name in ("killed", "never begun")]
@@ -175,3 +199,10 @@ def test_a_run_that_waits_for_a_place_in_the_queue_is_never_taken_for_lost(servi
     assert service.row(user_id)["full_pass_status"] == "pending"
     limit_passes(service, 4)
     assert service.succeeded(user_id)["full_pass_run_id"] == run_id
+
+
+def test_a_run_that_is_suspended_or_has_ended_under_a_name_of_its_own_is_left_alone(service, noticed):
+    assert [service.run(noticed[state][1])["state_name"] for state in LEFT_ALONE] == [name for _, name in LEFT_ALONE]
+    about = [{"id": [f"prefect.flow-run.{noticed[state][1]}"]} for state in LEFT_ALONE]
+    asked = {"filter": {"event": {"prefix": ["prefect.automation"]}, "any_resource": about}}
+    assert service.prefect.post("/events/filter", json=asked).raise_for_status().json()["events"] == []

@@ -36,7 +36,7 @@ def test_a_user_reads_only_the_own_rows_and_changes_none(db):
 
 
 def test_a_run_keeps_the_user_until_it_ends(db):
-    assert db.claim("run-1") == {"found": True, "claimed": True, "owner": "run-1"}
+    assert db.claim("run-1") == {"found": True, "claimed": True, "owner": "run-1", "attempts": 1}
     assert db.claim("run-2") == {"found": True, "claimed": False, "owner": "run-1"}
     assert db.claim("run-1")["claimed"]  # a run whose claim got no answer asks again
     assert db.row()["full_pass_attempts"] == 1
@@ -47,6 +47,15 @@ def test_a_run_keeps_the_user_until_it_ends(db):
     assert refused.value.sqlstate == "FP001"
     assert db.value("select full_pass_complete($1, 'run-1')", USER)
     assert db.claim("run-2")["claimed"]
+
+
+@pytest.mark.parametrize("ended", ["full_pass_fail($1, 'run-1', 'X: y')", "full_pass_complete($1, 'run-1')"])
+def test_a_run_that_is_begun_again_is_another_attempt_and_what_it_has_cost_is_kept(db, ended):
+    db.claim("run-1")
+    db.run("select full_pass_save_cost($1, 'run-1', $2)", USER, '{"total": {"calls": 3}}')
+    db.run(f"select {ended}", USER)
+    assert [db.claim("run-1")["attempts"] for _ in range(2)] == [2, 2]
+    assert json.loads(db.row()["import_cost_json"]) == {"earlier_runs": {"calls": 3}}
 
 
 def test_of_many_runs_at_the_same_moment_one_gets_the_user(db):
