@@ -9,7 +9,7 @@ COMPILE = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-vers
   --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade-package $(UPGRADE))
 COG = $(BIN)/python -m cogapp --verbosity=1 -P
 
-.PHONY: help run up test unit conformance check docs picture hooks lock bench-read bench-extract bench-packing bench-memory bench-limits eval faults machines attack sample clean
+.PHONY: help run up test unit conformance containers check docs picture hooks lock audit bench-read bench-extract bench-packing bench-memory bench-limits eval faults machines attack sample clean
 
 ## help: this list
 help:
@@ -34,6 +34,10 @@ unit: $(VENV)/.installed
 ## conformance: against the real services' own code, as far as the environment names it (tests/conformance/README.md)
 conformance: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/conformance -rs
+
+## containers: build the image, start deployments/compose.yaml from it, take passes through it (ten minutes; needs podman)
+containers: $(VENV)/.installed
+	$(BIN)/python -m pytest tests/containers -n0 -rs -m containers
 
 ## check: style, types, which module may import which, and whether the documents show what the code says
 check: $(VENV)/.installed
@@ -60,7 +64,13 @@ hooks: $(VENV)/.installed
 lock: $(VENV)/.installed
 	$(COMPILE) --output-file requirements.txt
 	$(COMPILE) --output-file tests/requirements.txt --group dev --constraint requirements.txt
-	$(COMPILE) --output-file deployments/requirements-providers.txt --all-extras --constraint requirements.txt
+	$(COMPILE) --output-file deployments/requirements-image.txt --extra server --constraint requirements.txt
+	$(COMPILE) --output-file deployments/requirements-providers.txt --all-extras --constraint deployments/requirements-image.txt
+
+## audit: whether anything of what is installed for real has a known vulnerability (asks PyPI's database of them)
+audit: $(VENV)/.installed
+	$(BIN)/uv tool run pip-audit@2.10.1 --strict --disable-pip --require-hashes --desc off \
+	  --requirement deployments/requirements-providers.txt
 
 ## bench-read: speed and memory of reading exports of 10 MB to 1 GB, beside the plain way (20 minutes)
 bench-read: $(VENV)/.installed

@@ -15,9 +15,11 @@ from flows.providers import REQUIREMENTS
 _DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT, GROUPS = _DECLARED["project"], _DECLARED["dependency-groups"]
 RUNTIME, DEVELOPMENT = "requirements.txt", "tests/requirements.txt"
+IMAGE = "deployments/requirements-image.txt"
 DIRECT = {
     RUNTIME: PROJECT["dependencies"],
     DEVELOPMENT: PROJECT["dependencies"] + GROUPS["dev"],
+    IMAGE: PROJECT["dependencies"] + PROJECT["optional-dependencies"]["server"],
     REQUIREMENTS: PROJECT["dependencies"] + [*chain(*PROJECT["optional-dependencies"].values())],
 }
 
@@ -39,7 +41,7 @@ def test_what_is_direct_was_compiled_since_it_changed(file):
     ), "make lock"
 
 
-@pytest.mark.parametrize("file", [DEVELOPMENT, REQUIREMENTS])
+@pytest.mark.parametrize("file", [DEVELOPMENT, IMAGE, REQUIREMENTS])
 def test_what_is_installed_elsewhere_is_what_a_worker_installs(file):
     worker, there = (pins([pin for pin, _ in compiled(file)]) for file in (RUNTIME, file))
     assert worker.items() <= there.items()

@@ -1,0 +1,159 @@
+"""What a compose file describes, started with podman: as much of it as the files here use.
+
+Every container shares one network of the machine, so that a service's name is an address of the loopback.
+"""
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+#: Keys of a service that are carried out, and those that mean nothing here.
+CARRIED_OUT = {
+    *("image", "command", "environment", "env_file", "volumes", "tmpfs", "read_only", "cap_drop", "security_opt"),
+    *("mem_limit", "memswap_limit", "shm_size", "stop_grace_period", "depends_on", "healthcheck"),
+}
+LEFT_OUT = {"build", "restart", "logging", "networks", "ports"}
+
+_PODMAN = ("podman", "--runtime", "runc", "--cgroup-manager", "cgroupfs")
+_LIMITS = ("--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096")
+_VARIABLE = re.compile(r"\$(?:\$|\{(\w+)(?:(:?[-?])([^}]*))?\}|(\w+))")
+_HEALTHY_SECONDS = 180
+_POLL_SECONDS = 0.5
+
+
+class Topology:
+    """The services of a compose file; `beside` is what an override file would add to their environment."""
+
+    def __init__(self, file: Path, variables: Mapping[str, str], beside: Mapping[str, Mapping[str, str]], name: str):
+        self._name, self._beside = name, beside
+        self._folder = file.parent
+        self.services: dict[str, dict[str, Any]] = interpolated(yaml.safe_load(file.read_text()), variables)["services"]
+
+    def up(self, *services: str) -> None:
+        """Starts the services, after what they depend on, and waits until they are healthy or done."""
+        for service in services or self.services:
+            self._up(service, "service_healthy" if "healthcheck" in self.services[service] else "service_started")
+
+    def down(self) -> None:
+        """Removes containers and volumes."""
+        for service in reversed(self.services):
+            podman("rm", "--force", "--time", "5", "--volumes", self.container(service), check=False)
+        volumes = podman("volume", "ls", "--quiet", "--filter", f"name={self._name}-").split()
+        if volumes:
+            podman("volume", "rm", "--force", *volumes)
+
+    def container(self, service: str) -> str:
+        return f"{self._name}-{service}"
+
+    def start(self, service: str) -> None:
+        """Starts it, or starts it again, without a wait."""
+        podman("rm", "--force", self.container(service), check=False)
+        podman(*self._command(service))
+
+    def stop(self, service: str) -> float:
+        """As a platform does: SIGTERM, and SIGKILL after the period of grace. Returns how many seconds it took."""
+        began = time.monotonic()
+        podman("stop", self.container(service))
+        return time.monotonic() - began
+
+    def exit_code(self, service: str) -> int:
+        return int(podman("inspect", "--format", "{{.State.ExitCode}}", self.container(service)))
+
+    def is_healthy(self, service: str) -> bool:
+        done = subprocess.run(
+            [*_PODMAN, "healthcheck", "run", self.container(service)], capture_output=True, check=False
+        )
+        return done.returncode == 0
+
+    def log(self, service: str) -> str:
+        return podman("logs", "--tail", "40", self.container(service), check=False)
+
+    def _up(self, service: str, condition: str) -> None:
+        for other, needed in self.services[service].get("depends_on", {}).items():
+            self._up(other, needed["condition"])
+        if podman("ps", "--all", "--quiet", "--filter", f"name=^{self.container(service)}$") == "":
+            self.start(service)
+        if condition == "service_completed_successfully":
+            assert podman("wait", self.container(service)).strip() == "0", self.log(service)
+        elif condition == "service_healthy":
+            self._wait_until_healthy(service)
+
+    def _wait_until_healthy(self, service: str) -> None:
+        deadline = time.monotonic() + _HEALTHY_SECONDS
+        while not self.is_healthy(service):
+            running = podman("inspect", "--format", "{{.State.Running}}", self.container(service)).strip()
+            assert running == "true", f"{service} has ended:\n{self.log(service)}"
+            assert time.monotonic() < deadline, f"{service} is not healthy:\n{self.log(service)}"
+            time.sleep(_POLL_SECONDS)
+
+    def _command(self, service: str) -> list[str]:
+        described = self.services[service]
+        assert not (unknown := described.keys() - CARRIED_OUT - LEFT_OUT), f"{service}: {unknown} is not carried out"
+        options = ["run", "--detach", "--name", self.container(service), "--network", "host", *_LIMITS]
+        for other in self.services:
+            options += ["--add-host", f"{other}:127.0.0.1"]
+        options += self._of_the_machine(described)
+        options += _health(described.get("healthcheck"))
+        for name, value in {**described.get("environment", {}), **self._beside.get(service, {})}.items():
+            options += ["--env", f"{name}={value}"]
+        for volume in described.get("volumes", []):
+            options += ["--volume", f"{self._name}-{volume}"]
+        return [*options, described["image"], *described.get("command", [])]
+
+    def _of_the_machine(self, described: dict[str, Any]) -> list[str]:
+        memory = described["mem_limit"]
+        options = ["--memory", memory, "--memory-swap", described.get("memswap_limit", memory)]
+        options += (
+            ["--stop-timeout", described["stop_grace_period"].removesuffix("s")]
+            if "stop_grace_period" in described
+            else []
+        )
+        options += ["--shm-size", described["shm_size"]] if "shm_size" in described else []
+        options += ["--read-only", "--read-only-tmpfs=false"] if described.get("read_only") else []
+        for option in ("tmpfs", "cap_drop", "security_opt"):
+            for value in described.get(option, []):
+                options += [f"--{option.replace('_opt', '-opt').replace('_drop', '-drop')}", value.replace(":true", "")]
+        return options
+
+
+def _health(check: dict[str, Any] | None) -> list[str]:
+    # Who asks is the test: podman's own timers are systemd's.
+    if check is None:
+        return []
+    test = check["test"]
+    command = test[1] if test[0] == "CMD-SHELL" else json.dumps(test[1:])  # podman puts CMD before a list itself
+    return ["--health-cmd", command, "--health-interval", "disable", "--health-timeout", check["timeout"]]
+
+
+def interpolated(value: Any, variables: Mapping[str, str]) -> Any:
+    """As docs.docker.com/reference/compose-file/interpolation says, of what is used here."""
+    if isinstance(value, dict):
+        return {name: interpolated(each, variables) for name, each in value.items()}
+    if isinstance(value, list):
+        return [interpolated(each, variables) for each in value]
+    return _VARIABLE.sub(lambda match: _replaced(match, variables), value) if isinstance(value, str) else value
+
+
+def _replaced(match: re.Match[str], variables: Mapping[str, str]) -> str:
+    braced, operator, given, bare = match.groups()
+    name = braced or bare
+    if name is None:
+        return "$"
+    found = variables.get(name)
+    if found or (found is not None and not (operator or "").startswith(":")):
+        return found
+    if operator and operator.endswith("?"):
+        raise KeyError(f"{name}: {given}")
+    return given or ""
+
+
+def podman(*arguments: str, check: bool = True) -> str:
+    done = subprocess.run([*_PODMAN, *arguments], capture_output=True, text=True, check=False)
+    assert not check or done.returncode == 0, f"podman {' '.join(arguments[:2])}: {done.stderr[-2_000:]}"
+    return done.stdout.strip() if check else done.stdout + done.stderr
