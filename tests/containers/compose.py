@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ CARRIED_OUT = {
 LEFT_OUT = {"build", "restart", "logging", "networks", "ports"}
 
 _PODMAN = ("podman", "--runtime", "runc", "--cgroup-manager", "cgroupfs")
-_LIMITS = ("--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096")
+LIMITS = ("--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096")
 _VARIABLE = re.compile(r"\$(?:\$|\{(\w+)(?:(:?[-?])([^}]*))?\}|(\w+))")
 _HEALTHY_SECONDS = 180
 _POLL_SECONDS = 0.5
@@ -31,7 +31,7 @@ class Topology:
     """The services of a compose file; `beside` is what an override file would add to their environment."""
 
     def __init__(self, file: Path, variables: Mapping[str, str], beside: Mapping[str, Mapping[str, str]], name: str):
-        self._name, self._beside = name, beside
+        self._name, self.beside = name, dict(beside)
         self._folder = file.parent
         self.services: dict[str, dict[str, Any]] = interpolated(yaml.safe_load(file.read_text()), variables)["services"]
 
@@ -53,7 +53,7 @@ class Topology:
 
     def start(self, service: str) -> None:
         """Starts it, or starts it again, without a wait."""
-        podman("rm", "--force", self.container(service), check=False)
+        self.remove(service)
         podman(*self._command(service))
 
     def stop(self, service: str) -> float:
@@ -61,6 +61,13 @@ class Topology:
         began = time.monotonic()
         podman("stop", self.container(service))
         return time.monotonic() - began
+
+    def remove(self, service: str) -> None:
+        podman("rm", "--force", "--time", "5", self.container(service), check=False)
+
+    def pid(self, service: str) -> int:
+        """Of its first process."""
+        return int(podman("inspect", "--format", "{{.State.Pid}}", self.container(service)))
 
     def exit_code(self, service: str) -> int:
         return int(podman("inspect", "--format", "{{.State.ExitCode}}", self.container(service)))
@@ -77,30 +84,29 @@ class Topology:
     def _up(self, service: str, condition: str) -> None:
         for other, needed in self.services[service].get("depends_on", {}).items():
             self._up(other, needed["condition"])
-        if podman("ps", "--all", "--quiet", "--filter", f"name=^{self.container(service)}$") == "":
+        once = condition == "service_completed_successfully"
+        running = "--all" if once else "--filter=status=running"
+        if podman("ps", running, "--quiet", "--filter", f"name=^{self.container(service)}$") == "":
             self.start(service)
-        if condition == "service_completed_successfully":
+        if once:
             assert podman("wait", self.container(service)).strip() == "0", self.log(service)
         elif condition == "service_healthy":
-            self._wait_until_healthy(service)
+            until(lambda: self._becomes_healthy(service))
 
-    def _wait_until_healthy(self, service: str) -> None:
-        deadline = time.monotonic() + _HEALTHY_SECONDS
-        while not self.is_healthy(service):
-            running = podman("inspect", "--format", "{{.State.Running}}", self.container(service)).strip()
-            assert running == "true", f"{service} has ended:\n{self.log(service)}"
-            assert time.monotonic() < deadline, f"{service} is not healthy:\n{self.log(service)}"
-            time.sleep(_POLL_SECONDS)
+    def _becomes_healthy(self, service: str) -> bool:
+        running = podman("inspect", "--format", "{{.State.Running}}", self.container(service))
+        assert running == "true", f"{service} has ended:\n{self.log(service)}"
+        return self.is_healthy(service)
 
     def _command(self, service: str) -> list[str]:
         described = self.services[service]
         assert not (unknown := described.keys() - CARRIED_OUT - LEFT_OUT), f"{service}: {unknown} is not carried out"
-        options = ["run", "--detach", "--name", self.container(service), "--network", "host", *_LIMITS]
+        options = ["run", "--detach", "--name", self.container(service), "--network", "host", *LIMITS]
         for other in self.services:
             options += ["--add-host", f"{other}:127.0.0.1"]
         options += self._of_the_machine(described)
         options += _health(described.get("healthcheck"))
-        for name, value in {**described.get("environment", {}), **self._beside.get(service, {})}.items():
+        for name, value in {**described.get("environment", {}), **self.beside.get(service, {})}.items():
             options += ["--env", f"{name}={value}"]
         for volume in described.get("volumes", []):
             options += ["--volume", f"{self._name}-{volume}"]
@@ -151,6 +157,21 @@ def _replaced(match: re.Match[str], variables: Mapping[str, str]) -> str:
     if operator and operator.endswith("?"):
         raise KeyError(f"{name}: {given}")
     return given or ""
+
+
+def until(reached: Callable[[], bool], seconds: float = _HEALTHY_SECONDS) -> None:
+    """Returns when it is so."""
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, f"not reached in {seconds:.0f} s"
+        time.sleep(_POLL_SECONDS)
+
+
+def run_once(image: str, *command: str, memory: str = "512m") -> subprocess.CompletedProcess[str]:
+    """A container from its start to its end."""
+    limits = ("--memory", memory, "--memory-swap", memory, *LIMITS)
+    run = [*_PODMAN, "run", "--rm", "--network", "host", *limits, image, *command]
+    return subprocess.run(run, capture_output=True, text=True, check=False)
 
 
 def podman(*arguments: str, check: bool = True) -> str:

@@ -1,6 +1,6 @@
 """The images, and what is started from them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,3 +59,14 @@ def service(topology: "Topology", surroundings: "Surroundings") -> "Iterator[Ful
 
     with FullPassService(surroundings) as service:
         yield service
+
+
+@pytest.fixture
+def show(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Prints a figure where whoever runs the tests sees it."""
+
+    def print_it(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n{text}", flush=True)
+
+    return print_it

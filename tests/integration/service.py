@@ -298,9 +298,9 @@ class FullPassService:
     def run(self, run_id: str) -> Json:
         return dict(self.prefect.get(f"/flow_runs/{run_id}").raise_for_status().json())
 
-    def ended(self, run_id: str) -> Json:
+    def ended(self, run_id: str, seconds: float = _WAIT_SECONDS) -> Json:
         """The flow run once it is in a final state."""
-        return self.wait(lambda: self.run(run_id), lambda run: run["state_type"] in FINAL)
+        return self.wait(lambda: self.run(run_id), lambda run: run["state_type"] in FINAL, seconds)
 
     def settled(self, user_id: UUID, run_id: str) -> Json:
         """The user's row once it no longer says that this run is processing."""
@@ -362,13 +362,15 @@ class FullPassService:
         """Returns when the user has a message batch that is remembered."""
         self.wait(lambda: self.batches(user_id), bool)
 
-    def wait(self, read: Callable[[], Found], reached: Callable[[Found], bool]) -> Found:
-        deadline = time.monotonic() + _WAIT_SECONDS
+    def wait(
+        self, read: Callable[[], Found], reached: Callable[[Found], bool], seconds: float = _WAIT_SECONDS
+    ) -> Found:
+        deadline = time.monotonic() + seconds
         while True:
             found = read()
             if reached(found):
                 return found
-            assert time.monotonic() < deadline, f"not reached in {_WAIT_SECONDS} s: {str(found)[:2_000]}"
+            assert time.monotonic() < deadline, f"not reached in {seconds:.0f} s: {str(found)[:2_000]}"
             time.sleep(_POLL_SECONDS)
 
 
