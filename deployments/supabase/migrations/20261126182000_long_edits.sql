@@ -2,6 +2,14 @@
 
 create index if not exists memory_facts_persons on public.memory_facts (user_id, md5(text)) where origin = 'person';
 
+-- It is asked once, as those of the search are.
+do $$
+begin
+    set local enable_seqscan = off;
+    perform from public.memory_facts where origin = 'person' and md5(text) = 'x';
+    set local enable_seqscan = on;
+end $$;
+
 -- As before; each line is looked at once, not once for each entry.
 create or replace function public.full_pass_take_over_edits(p_user_id uuid, p_run_id text)
 returns jsonb language plpgsql set search_path = '' as $$
