@@ -57,9 +57,10 @@ WEBHOOK_KEY, or signs as Standard Webhooks does."""
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     check(WebhookSettings, StoreSettings)
+    settings = WebhookSettings()  # once: to read them takes longer than to answer
     async with open_store(patience=0) as store, get_client() as prefect:
-        starter = Starter(store, prefect, WebhookSettings().full_pass_deployment)
-        yield {"starter": starter}
+        starter = Starter(store, prefect, settings.full_pass_deployment)
+        yield {"starter": starter, "settings": settings}
         await starter.stop()
 
 
@@ -110,10 +111,9 @@ _KEYED: dict[str, Any] = {
 )
 async def process_full(request: Request) -> Accepted:
     """An export is uploaded: it is read at once, or when the pass of its user that is active has ended."""
-    settings = WebhookSettings()
-    delivery = _read(await _authenticated(request, settings), Delivery)
+    delivery = _read(await _authenticated(request), Delivery)
     key = request.headers.get("idempotency-key") or request.headers.get("webhook-id", "")
-    return await _accepted(request, delivery, key, settings)
+    return await _accepted(request, delivery, key)
 
 
 @app.post(
@@ -126,15 +126,14 @@ async def process_full(request: Request) -> Accepted:
 )
 async def supabase_event(request: Request) -> Accepted | JSONResponse:
     """A row of storage.objects, or of the app's own table of uploads, was inserted."""
-    settings = WebhookSettings()
-    event = _read(await _authenticated(request, settings), DatabaseEvent)
+    event = _read(await _authenticated(request), DatabaseEvent)
     try:
-        delivery = deliveries.told_by(event, settings)
+        delivery = deliveries.told_by(event, request.state.settings)
     except ValidationError as error:
         raise Refusal(422, _told(error)) from None
     if isinstance(delivery, str):
         return JSONResponse(Ignored(reason=delivery).model_dump())
-    return await _accepted(request, delivery, "", settings)
+    return await _accepted(request, delivery, "")
 
 
 @app.post(
@@ -146,10 +145,9 @@ async def supabase_event(request: Request) -> Accepted | JSONResponse:
 )
 async def retry_full_pass(request: Request) -> RetryAccepted:
     """The next attempt of a user whose pass has failed, now."""
-    settings = WebhookSettings()
-    user_id = _read(await _authenticated(request, settings), Retry).user_id
+    user_id = _read(await _authenticated(request), Retry).user_id
     limits.tell(request.scope, user=user_id)
-    run_id = await _in_time(_retried(request.state.starter, user_id, settings))
+    run_id = await _in_time(_retried(request.state.starter, user_id, request.state.settings))
     limits.tell(request.scope, run=run_id)
     return RetryAccepted(user_id=user_id, flow_run_id=run_id)
 
@@ -163,7 +161,7 @@ async def pass_status(
     request: Request, user_id: Annotated[str, Path(json_schema_extra={"format": "uuid"})]
 ) -> PassStatus:
     """How far a user's full pass is."""
-    await _authenticated(request, WebhookSettings())
+    await _authenticated(request)
     try:
         identity = UUID(user_id)
     except ValueError:
@@ -190,9 +188,9 @@ async def ready(request: Request, response: Response) -> Readiness:
     return found
 
 
-async def _accepted(request: Request, delivery: Delivery, key: str, settings: WebhookSettings) -> Accepted:
+async def _accepted(request: Request, delivery: Delivery, key: str) -> Accepted:
     limits.tell(request.scope, user=delivery.user_id)
-    accepted = await _in_time(deliveries.accept(request.state.starter, delivery, key, settings))
+    accepted = await _in_time(deliveries.accept(request.state.starter, delivery, key, request.state.settings))
     limits.tell(request.scope, run=accepted.flow_run_id, delivery=accepted.job_id)
     return accepted
 
@@ -213,9 +211,9 @@ async def _retried(starter: Starter, user_id: UUID, settings: WebhookSettings) -
     return run.id
 
 
-async def _authenticated(request: Request, settings: WebhookSettings) -> bytes:
+async def _authenticated(request: Request) -> bytes:
     body = await limits.body_of(request.receive)
-    authenticate(request.headers, body, settings)
+    authenticate(request.headers, body, request.state.settings)
     return body
 
 

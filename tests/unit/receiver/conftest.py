@@ -10,6 +10,7 @@ import pytest
 from deployments.receiver.app import app
 from deployments.receiver.starter import Starter
 from flows.errors import ExportError
+from flows.settings import WebhookSettings
 from tests.unit.fake_prefect import FakePrefect
 from tests.unit.fake_supabase import USER, FakeSupabase
 
@@ -65,7 +66,7 @@ class Receiver:
                 await send({"type": f"lifespan.{done}.complete"})
             return
         starter = self._starter()
-        scope["state"] = {"starter": starter}
+        scope["state"] = {"starter": starter, "settings": WebhookSettings()}
         await self.answering(scope, receive, send)
         await starter.stop()
 
@@ -76,7 +77,7 @@ class Receiver:
         starter = self._starter()
 
         async def with_services(scope: Any, receive: Any, send: Any) -> None:
-            scope["state"] = {"starter": starter}
+            scope["state"] = {"starter": starter, "settings": WebhookSettings()}
             await self.answering(scope, receive, send)
 
         async with httpx.AsyncClient(transport=httpx.ASGITransport(with_services), base_url="http://receiver") as http:
