@@ -165,7 +165,7 @@ class KnownFact(Struct, omit_defaults=True):
     suppressed: bool = False  # the person has taken it out of MEMORY; it holds, and is found when searched for
 
 
-class FactSource(Struct, frozen=True):
+class FactSource(Struct, frozen=True, omit_defaults=True):
     """Something that says a fact: a row of memory_fact_sources, without the user and the fact."""
 
     chunk_key: str
@@ -173,6 +173,7 @@ class FactSource(Struct, frozen=True):
     message: int | None
     quote: str | None
     said_at: str | None
+    noted: bool = False  # as in StoredFact
 
 
 class FactRow(KnownFact, kw_only=True, omit_defaults=False):

@@ -18,7 +18,8 @@ created_at, attachments: [{file_name, extracted_content}], files, parent_message
 in `projects/`, is `{uuid, name, description, prompt_template, docs: [{filename, content, created_at}],
 creator: {uuid}, is_starter_project, …}`: description and template are the person's instructions, documents are taken as
 attachments are. `memories.json` is `[{conversations_memory, project_memories: {project: text}, account_uuid}]`: what
-Claude has noted about the person (`about`); it has no times, so the list that is read last counts as the newest.
+Claude has noted about the person (`about`), the latter below the names of the projects; it has no times, so the list
+that is read last counts as the newest.
 """
 
 from collections.abc import Iterator
@@ -175,8 +176,9 @@ def notes(raw: bytes) -> Conversation | None:
     if entry is None:
         return None
     of_projects = entry.project_memories if isinstance(entry.project_memories, dict) else {}
-    texts = [text for text in (entry.conversations_memory, *of_projects.values()) if isinstance(text, str)]
-    listed = tuple(Message(Speaker.NOTES, text.strip(), None) for text in texts if text.strip())
+    texts = [(None, entry.conversations_memory), *of_projects.items()]
+    said = [(project, text.strip()) for project, text in texts if isinstance(text, str) and text.strip()]
+    listed = tuple(Message(Speaker.NOTES, text, None) for _, text in said)
     account = entry.account_uuid if isinstance(entry.account_uuid, str) and entry.account_uuid else None
     return Conversation(
         id="notes",
@@ -187,7 +189,7 @@ def notes(raw: bytes) -> Conversation | None:
         provider="claude",
         account=account,
         kind="notes",
-        about=(Kept(listed, whole=True),),
+        about=(Kept(listed, whole=True, projects=tuple(project for project, _ in said)),),
     )
 
 

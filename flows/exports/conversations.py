@@ -71,6 +71,8 @@ class Kept(NamedTuple):
     messages: tuple[Message, ...]
     at: datetime | None = None  # UTC
     whole: bool = False  # all notes that there were at the time
+    #: Of each message the id of the project that it is about; empty: of none.
+    projects: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

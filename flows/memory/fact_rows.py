@@ -100,6 +100,7 @@ def _end(statement: Statement, newer: Statement | None) -> str | None:
 
 def _sources(said: Said) -> list[FactSource]:
     found = {
-        FactSource(fact.chunk_key, fact.conversation_id, fact.message, fact.quote, fact.said) for fact in said.sources
+        FactSource(fact.chunk_key, fact.conversation_id, fact.message, fact.quote, fact.said, fact.noted)
+        for fact in said.sources
     }
     return sorted(found, key=lambda source: (source.said_at or "", msgspec.json.encode(source)))

@@ -40,6 +40,7 @@ class Conversation:
     is_stored: bool
     days: list[str]  # on which it was said
     quotes: list[Quote]
+    is_noted: bool  # by an assistant, about the person: the quotes are its words
 
 
 @dataclass(frozen=True)
@@ -224,4 +225,5 @@ def _conversation(said: list[SourceRow], titles: Mapping[str, str | None], conve
         is_stored=conversation_id in titles,
         days=sorted({day for source in said if (day := dates.day(source.said_at))}),
         quotes=[Quote(text, day) for text, day in list(quotes)[:_QUOTES_SHOWN]],
+        is_noted=all(source.noted for source in said),
     )

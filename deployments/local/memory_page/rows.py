@@ -51,6 +51,7 @@ class SourceRow(Struct):
     message: int | None = None
     quote: str | None = None
     said_at: str | None = None
+    noted: bool | None = None  # the quote is an assistant's note about the person
 
 
 class MemoryRows(Struct):
@@ -69,7 +70,7 @@ async def read(requests: Requests, user_id: UUID) -> MemoryRows:
     entries = [row async for row in _all(requests, "memory_entries", EntryRow, person)]
     facts = await _facts(requests, person, {fact_id for entry in entries for fact_id in entry.fact_ids})
     ids = [str(fact.id) for fact in facts]
-    asked = "id,fact_id,conversation_id,message,quote,said_at"
+    asked = "id,fact_id,conversation_id,message,quote,said_at,noted"
     sources = [row async for row in _among(requests, "memory_fact_sources", asked, person, "fact_id", ids, after="0")]
     return MemoryRows(
         entries,

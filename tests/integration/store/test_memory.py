@@ -500,6 +500,16 @@ def test_the_export_has_everything(person):
     assert len(export["versions"]) == 2
 
 
+def test_what_only_an_assistant_has_noted_says_so_where_it_is_asked_why(person):
+    (own,) = fact(TEA)["sources"]
+    note = {**own, "conversation_id": "claude/notes", "quote": "User likes tea.", "noted": True}
+    person.save_facts(fact(TEA, sources=[own, note], mentions=2, digest="d2"))
+    asked = person.db.run("select quote, noted from memory_fact_sources where fact_id = $1 order by 1", TEA, **MINE)
+    assert [tuple(row) for row in asked] == [("I like tea.", False), ("User likes tea.", True)]
+    (tea,) = (each for each in person.call("export")["facts"] if each["id"] == TEA)
+    assert sorted(source["noted"] for source in tea["sources"]) == [False, True]
+
+
 # Edits of the text itself
 
 

@@ -136,7 +136,7 @@ def test_claudes_projects_and_memories_are_read_beside_its_conversations(tmp_pat
     found = read(tmp_path, zipped(members))
     assert list(found) == ["conversation", "project", "notes"]
     assert found["project"] == [OF_PROJECT]
-    assert [text for _, text, _ in found["notes"][0][1]] == ["She keeps bees.", "The labels are green."]
+    assert [text for _, text, _ in found["notes"][0][1]] == ["She keeps bees.", "[Honey]\nThe labels are green."]
 
 
 def test_projects_or_memories_alone_are_read(tmp_path):

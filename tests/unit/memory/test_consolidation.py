@@ -104,6 +104,13 @@ def test_of_two_moves_one_home_is_current_and_two_keep_their_time(passes):
     assert [fact.text for fact in passes.current()] == ["I live in Porto."]
 
 
+def test_a_fact_keeps_which_of_its_sources_an_assistant_has_noted(passes):
+    note = found("I like tea.", chunk_key="k2", conversation="claude/notes", noted=True)
+    passes.consolidate(found("I like tea."), note)
+    (row,) = passes.rows().values()
+    assert {source["chunk_key"]: source.get("noted", False) for source in row["sources"]} == {"k1": False, "k2": True}
+
+
 def test_what_is_said_again_holds_again(passes):
     back = found("I live in Berlin.", said="2025-01-01", chunk_key="k2025", slot="home")
     passes.consolidate(*MOVES, back)

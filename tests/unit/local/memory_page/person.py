@@ -30,9 +30,19 @@ class Person:
         """What was true before this fact."""
         return self.fact(text, status="superseded", superseded_by=now.id, **columns)
 
-    def said(self, fact, conversation="c1", at="2024-05-12T10:00:00+00:00", *, title="Plans", quote=None, message=0):
+    def said(
+        self,
+        fact,
+        conversation="c1",
+        at="2024-05-12T10:00:00+00:00",
+        *,
+        title="Plans",
+        quote=None,
+        message=0,
+        noted=False,
+    ):
         self.rows.titles[conversation] = title
-        self.rows.sources.append(SourceRow(fact.id, conversation, message, quote or fact.text, at))
+        self.rows.sources.append(SourceRow(fact.id, conversation, message, quote or fact.text, at, noted))
 
     def entry(
         self,

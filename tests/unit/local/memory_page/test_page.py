@@ -27,6 +27,15 @@ def test_an_entry_opens_to_its_facts_with_the_words_the_conversation_and_the_day
     assert {time.attributes["datetime"] for time in found.all("time")} == {"2024-05-12", "2023-01-04"}
 
 
+def test_what_the_assistant_has_noted_is_told_from_what_the_person_said():
+    ana = Person()
+    bees = ana.fact("I keep bees.")
+    ana.said(bees, "c1", title="Garden")
+    ana.said(bees, "claude/notes", title="Saved memories", quote="User keeps bees.", noted=True)
+    figures = shown(ana, ana.entry("I keep bees.", bees)).all("figure")
+    assert sorted("The assistant's words:" in figure.text for figure in figures) == [False, True]
+
+
 def test_what_was_true_before_stands_under_its_fact_the_latest_first_with_its_time_and_words():
     ana = Person()
     home = ana.fact("I live in Lisbon.", valid_from="2021-06")
