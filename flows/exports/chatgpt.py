@@ -258,7 +258,7 @@ def _decoded(raw: msgspec.Raw) -> _Message | None:
 
 
 def _taken(raw: msgspec.Raw) -> Message | Partial | None:
-    message = _decoded(raw)
+    message = decoded(_message, raw) or _decoded(raw)
     if message is None:
         return None if bytes(raw) == _NOTHING else Partial(("malformed message",))
     content, role = message.content, message.author.role
@@ -271,9 +271,11 @@ def _taken(raw: msgspec.Raw) -> Message | Partial | None:
         or message.metadata.is_visually_hidden_from_conversation
         or (isinstance(kind, str) and kind in _LEFT_OUT)
     ):
-        return None if type_name(role) in _ROLES else Partial((f"role {type_name(role)}",))
+        return None if isinstance(role, str) and role in _ROLES else Partial((f"role {type_name(role)}",))
     text = without_citations(_text(content))
     taken = Message(speaker, text, timestamps.parse(message.create_time)) if text.strip() else None
+    if taken and kind == "text" and content.parts == [text]:  # nearly all are
+        return taken
     lost = _lost(content, taken is None and speaker is Speaker.USER)
     return Partial(lost, taken) if lost else taken
 
@@ -282,11 +284,13 @@ def _lost(content: _Content, without_text: bool) -> tuple[str, ...]:
     """What kinds of content there are that nobody knows how to read."""
     lost = ["user message without text"] if without_text else []
     kind = content.content_type
-    if kind is not None and type_name(kind) not in _TAKEN:
+    if kind is not None and not (isinstance(kind, str) and kind in _TAKEN):
         lost.append(f"content type {type_name(kind)}")
     for part in content.parts if isinstance(content.parts, list) else ():
+        if isinstance(part, str):  # nearly all are
+            continue
         named = type_name(part.get("content_type")) if isinstance(part, dict) else "other"
-        if not isinstance(part, str) and named not in _PARTS:
+        if named not in _PARTS:
             lost.append(f"part type {named}")
     return tuple(lost)
 
@@ -311,6 +315,8 @@ def _instructions(content: _Content, said: Any) -> str:
 def _text(content: _Content) -> str:
     if not isinstance(content.parts, list):
         return content.text if isinstance(content.text, str) else ""
+    if len(content.parts) == 1 and isinstance(content.parts[0], str):  # nearly all are
+        return content.parts[0]
     found = []
     for part in content.parts:
         if isinstance(part, dict):

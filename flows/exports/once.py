@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from flows.exports.conversations import Conversation, Message, Skipped
+from flows.exports.conversations import Conversation, Message, Skipped, Speaker
 
 OLDER = Skipped("older version", unread=False)
 
@@ -68,15 +68,17 @@ class _Unread:
 
     def __iter__(self) -> Iterator[Message]:
         own = array("q", [hash(self._conversation.id)])
+        add, others = own.append, self._others or ()
         first, self.repeated = 0, 0
         for message in self._conversation.messages:
             if message.at is not None:
-                said = hash((message.speaker, message.text, message.at))
+                said = hash((message.text, message.at, message.speaker is Speaker.USER))  # an Enum's hash is slow
                 if not first:
                     first = said
-                    self._others = self._given_by_others(first) if self._others is None else self._others
-                own.append(said)
-                if self._others and said in self._others:
+                    if self._others is None:
+                        others = self._others = self._given_by_others(first)
+                add(said)
+                if said in others:
                     self.repeated += 1
                     continue
             yield message
