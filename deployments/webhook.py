@@ -39,8 +39,7 @@ def main() -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 1
-    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING, stream=sys.stdout)
-    logging.getLogger("soulprint.receiver").setLevel(logging.INFO)
+    _log_to_stdout()
     uvicorn.run(
         app,
         host=arguments.host,
@@ -51,6 +50,16 @@ def main() -> int:
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
     return 0
+
+
+def _log_to_stdout() -> None:
+    """The receiver's lines by a handler of their own: Prefect's console takes longer for one than an answer does."""
+    lines = logging.StreamHandler(sys.stdout)
+    lines.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logger = logging.getLogger("soulprint.receiver")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(lines)
+    logger.propagate = False
 
 
 if __name__ == "__main__":
