@@ -199,7 +199,8 @@ def _active_path(mapping: dict[str, msgspec.Raw], current: Any) -> list[msgspec.
         node = decoded(_node, mapping[current])
         if node is None:
             break
-        path.append(node.message)
+        if memoryview(node.message).nbytes > len("null"):  # a root has no message
+            path.append(node.message)
         current = node.parent
     path.reverse()
     return path
