@@ -12,7 +12,6 @@ import os
 import runpy
 import sys
 from datetime import timedelta
-from pathlib import Path
 
 import httpx
 import yaml
@@ -23,13 +22,12 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger
 from prefect.exceptions import ObjectAlreadyExists, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL
 
-from deployments import WORK_POOL
+from deployments import ROOT, WORK_POOL
 from deployments.receiver import readiness
 from flows.errors import SettingsError
 from flows.runs.tag_slots import SLOT_TAG
 from flows.settings import ApplySettings, fact_extraction_concurrency
 
-ROOT = Path(__file__).resolve().parent.parent
 UPKEEP_QUEUE, PASSES_QUEUE = "upkeep", "passes"  # see prefect.yaml
 
 _PASSES = 4  # at a time; each has a process of 130 to 180 MB

@@ -1,7 +1,8 @@
 """A worker: `python -m deployments.worker [--name …]`, with the arguments of `prefect worker start`.
 
-It is Prefect's own, on the pool `full-pass`. Beside it, what killed runs have left on this machine's disk is removed,
-at its start and every five minutes: the tick of `retry-failed` may be on another machine each time.
+It is Prefect's own, on the pool `full-pass`; of a process pool, with what `process_worker` adds. Beside it, what killed
+runs have left on this machine's disk is removed, at its start and every five minutes: the tick of `retry-failed` may be
+on another machine each time.
 """
 
 import logging
@@ -10,7 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
-from deployments import WORK_POOL
+from deployments import WORK_POOL, process_worker
 from flows import spool
 from flows.errors import SettingsError, SpoolError
 from flows.settings import PassSettings
@@ -27,6 +28,7 @@ def main() -> None:
         sys.exit(str(error))
     sweep(spool_dir)
     threading.Thread(target=_sweep_again, args=(spool_dir,), daemon=True).start()
+    assert process_worker.PassWorker.type == "process"  # Prefect finds it by that
     sys.argv = ["prefect", "worker", "start", "--pool", WORK_POOL, *sys.argv[1:]]
     runpy.run_module("prefect", run_name="__main__")
 

@@ -104,6 +104,11 @@ class Service:
             ending.wait(wanted, _STOP_SECONDS)
         self._process.wait()
 
+    def send(self, number: signal.Signals) -> None:
+        """Sends a signal to the process alone, as a platform does that stops it."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """Ends the process the hard way, as a test of what happens then."""
         assert self._process is not None

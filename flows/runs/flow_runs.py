@@ -96,7 +96,7 @@ async def start(prefect: PrefectClient, deployment_id: UUID, request: PassReques
 async def _started(prefect: PrefectClient, deployment_id: UUID, request: PassRequest, key: str) -> FlowRun:
     return await prefect.create_flow_run_from_deployment(
         deployment_id,
-        state=Scheduled(scheduled_time=await _server_time(prefect)),
+        state=Scheduled(scheduled_time=await server_time(prefect)),
         parameters=request.parameters(),
         tags=[tag_of(request.user_id)],
         # The user is part of every key, so a key that two users happen to send does not meet.
@@ -104,7 +104,7 @@ async def _started(prefect: PrefectClient, deployment_id: UUID, request: PassReq
     )
 
 
-async def _server_time(prefect: PrefectClient) -> datetime | None:
+async def server_time(prefect: PrefectClient) -> datetime | None:
     """Now by the server's clock. By this machine's, were it ahead, the run would wait; None: it is not said."""
     said = (await prefect.hello()).headers.get("date")
     return parsedate_to_datetime(said) if said else None

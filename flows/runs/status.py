@@ -16,7 +16,7 @@ from prefect.events import emit_event
 from prefect.exceptions import ObjectNotFound
 
 from flows.errors import reported
-from flows.runs import deliveries, tag_slots
+from flows.runs import deliveries, interruption, tag_slots
 from flows.settings import PassSettings
 from flows.store.client import Store, open_store
 
@@ -42,7 +42,14 @@ async def failed(flow: Flow[..., object], flow_run: FlowRun, state: State) -> No
 
 
 async def crashed(flow: Flow[..., object], flow_run: FlowRun, state: State) -> None:
-    """failed: the process of the run was stopped or died. The row knows which step it was at."""
+    """failed: the process of the run has died. The row knows which step it was at.
+
+    When it was told to go, the row stays as it is: the next worker goes on with the same run.
+    """
+    if interruption.was_told_to_go(flow_run.id, state):
+        async with get_client() as prefect:
+            if await interruption.put_back(prefect, flow_run.id):
+                return
     await _write_end(flow_run, state)
 
 
