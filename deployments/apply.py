@@ -1,9 +1,10 @@
 """Applies the deployment to the Prefect server at PREFECT_API_URL: `python -m deployments.apply`.
 
-Makes the work pool and the automations that end silent and lost runs, sets the limit of the tag `extraction` to
-FACT_EXTRACTION_CONCURRENCY and that of the queue `passes` to FULL_PASS_CONCURRENCY, and deploys what prefect.yaml
-names. May be run any number of times; run it again whenever one of these, FULL_PASS_SILENT_SECONDS or
-FULL_PASS_START_MINUTES changes. Warns when the Prefect API is open to everybody.
+Makes the work pool, the automations that end silent and lost runs, and the one that sets rows right after bad ends;
+sets the limit of the tag `extraction` to FACT_EXTRACTION_CONCURRENCY and that of the queue `passes` to
+FULL_PASS_CONCURRENCY; and deploys what prefect.yaml names. May be run any number of times; run it again whenever one of
+these, FULL_PASS_SILENT_SECONDS or FULL_PASS_START_MINUTES changes. What an operator has paused stays paused. Warns when
+the Prefect API is open to everybody.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import os
 import runpy
 import sys
 from datetime import timedelta
+from uuid import UUID
 
 import httpx
 import yaml
@@ -28,6 +30,7 @@ from flows.errors import SettingsError
 from flows.runs.tag_slots import SLOT_TAG
 from flows.settings import ApplySettings, fact_extraction_concurrency
 
+TICKS, _SCHEDULES = "retry-failed/retry-failed", {"retry"}  # see prefect.yaml
 UPKEEP_QUEUE, PASSES_QUEUE = "upkeep", "passes"  # see prefect.yaml
 
 _PASSES = 4  # at a time; each has a process of 130 to 180 MB
@@ -80,13 +83,27 @@ async def is_open() -> bool:
     return answer.is_success
 
 
-async def _automate(prefect: PrefectClient, file: str, within: timedelta) -> None:
+async def finish_server() -> None:
+    """What needs the deployments: the automation of the ticks, and to remove an earlier version's schedule."""
+    async with get_client() as prefect:
+        ticks = await prefect.read_deployment_by_name(TICKS)
+        for schedule in ticks.schedules:
+            if schedule.slug not in _SCHEDULES:
+                await prefect.delete_deployment_schedule(ticks.id, schedule.id)
+        await _automate(prefect, "reconcile_bad_ends.yaml", deployment_id=ticks.id)
+
+
+async def _automate(
+    prefect: PrefectClient, file: str, within: timedelta | None = None, deployment_id: UUID | None = None
+) -> None:
+    """Makes an automation, or sets it anew; one that an operator has paused stays so."""
     text = (ROOT / "deployments" / "automations" / file).read_text(encoding="utf-8")
-    automation = AutomationCore.model_validate(yaml.safe_load(text))
+    automation = AutomationCore.model_validate(yaml.safe_load(text.replace(str(UUID(int=0)), str(deployment_id))))
     assert isinstance(automation.trigger, EventTrigger)
-    automation.trigger.within = within
+    automation.trigger.within = within or automation.trigger.within
     known = await prefect.read_automations_by_name(automation.name)
     if known:
+        automation.enabled = known[0].enabled
         await prefect.update_automation(known[0].id, automation)
     else:
         await prefect.create_automation(automation)
@@ -107,7 +124,10 @@ def main() -> int:
         print(f"the Prefect API does not answer ({type(error).__name__}); set PREFECT_API_URL", file=sys.stderr)
         return 1
     print(f"work pool {WORK_POOL}; at most {limit} extraction calls at a time", flush=True)
-    return _prefect("--no-prompt", "deploy", "--all", "--prefect-file", "prefect.yaml")
+    if status := _prefect("--no-prompt", "deploy", "--all", "--prefect-file", "prefect.yaml"):
+        return status
+    asyncio.run(finish_server())
+    return 0
 
 
 def _prefect(*arguments: str) -> int:

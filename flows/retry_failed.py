@@ -107,6 +107,6 @@ async def retry_failed(deployment: str = "full-pass/full-pass", most_starts: int
         corrected = await reconcile(deployment_id)
         waiting = await start_waiting(deployment_id, most_starts) if most_starts else 0
         started = await start_due(deployment_id, most_starts) if most_starts else 0
-        if most_starts:  # the slower of its schedules
+        if most_starts:
             await current_store().answers.forget(timedelta(days=PassSettings().answer_retention_days))
     return {"corrected": corrected, "started": started + waiting}

@@ -251,6 +251,10 @@ class Stack:
             "PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY": "00:00:01",
             # With the default of 5, most requests of a run open a connection of their own, which costs more than they.
             "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "20",
+            # Without a word about runs, only events go (after 7 days); runs go with their logs and artifacts.
+            "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+            "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(30 * 86_400),
+            "PREFECT_SERVER_SERVICES_DB_VACUUM_EVENT_RETENTION_OVERRIDES": '{"prefect.flow-run.heartbeat": 86400}',
             # Leases in memory, the default, are lost with the server, and their slots with them.
             "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
             # A task run that waits for a slot of the tag asks again this often; the default of 30 s leaves slots idle.

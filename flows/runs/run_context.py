@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from prefect import get_client
+import httpx
+from prefect import get_client, get_run_logger
+from prefect.exceptions import PrefectException
 
 from flows import spool
 from flows.errors import FullPassError, UserNotFound
 from flows.llm.client import open_model
 from flows.records import Step
-from flows.runs import status
+from flows.runs import applied, status
 from flows.settings import ModelSettings, PassSettings, StoreSettings, check
 from flows.steps import current_run, log, run_id
 from flows.store.client import Store, open_store
@@ -79,5 +81,8 @@ async def _asking(
 async def _claim(store: Store) -> None:
     """The hook has done this, unless the database was away; who else has the user, the first step says."""
     async with get_client() as prefect:
+        with contextlib.suppress(httpx.HTTPError, PrefectException):
+            for what in await applied.missing(prefect):
+                get_run_logger().warning("the Prefect server lacks %s. Run: python -m deployments.apply", what)
         with contextlib.suppress(UserNotFound):
             await status.claim(store, prefect, current_run())

@@ -61,6 +61,7 @@ class FullPassService:
         # Ticks come when a test makes them.
         ticks = self.prefect.get("/deployments/name/retry-failed/retry-failed").raise_for_status().json()
         self.prefect.post(f"/deployments/{ticks['id']}/pause_deployment").raise_for_status()
+        self.automate("full-pass-reconcile-bad-ends", False)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -240,6 +241,16 @@ class FullPassService:
         return rows
 
     # The operator
+
+    def automation(self, name: str) -> Json:
+        named = {"automations": {"name": {"any_": [name]}}}
+        (found,) = self.prefect.post("/automations/filter", json=named).raise_for_status().json()
+        return dict(found)
+
+    def automate(self, name: str, enabled: bool) -> None:
+        """Pauses an automation, or lets it go on."""
+        changed = {"enabled": enabled}
+        self.prefect.patch(f"/automations/{self.automation(name)['id']}", json=changed).raise_for_status()
 
     def start(
         self,

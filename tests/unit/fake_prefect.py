@@ -27,6 +27,7 @@ class FakePrefect:
     def __init__(self, limit: int | None = 3):
         self.limit = limit
         self.deployment: UUID | None = DEPLOYMENT
+        self.automations: set[str] = set()
         self.taken = 0
         self.holders: list[UUID] = []
         self.flow_runs: list[FlowRun] = []
@@ -124,6 +125,9 @@ class FakePrefect:
         if self.limit is None:
             raise ObjectNotFound(Exception("no such limit"))
         return Limit(self.limit, list(self.holders))
+
+    async def read_automations_by_name(self, name: str) -> list[str]:
+        return [name] if name in self.automations else []
 
     async def read_global_concurrency_limit_by_name(self, name: str) -> Limit:
         assert name == f"tag:{SLOT_TAG}"

@@ -56,6 +56,37 @@ def test_passes_have_a_limit_which_an_operator_or_the_setting_changes(service):
         service.prefect.patch(f"/work_queues/{queue}", json={"concurrency_limit": usual}).raise_for_status()
 
 
+@pytest.mark.usefixtures("usual_afterwards")
+def test_an_automation_that_an_operator_has_paused_stays_paused(service):
+    service.automate("full-pass-crash-lost-runs", False)
+    try:
+        service.prepare_server()
+        assert not service.automation("full-pass-crash-lost-runs")["enabled"]
+    finally:
+        service.automate("full-pass-crash-lost-runs", True)
+
+
+def test_a_bad_end_makes_a_tick_at_once_and_one_when_the_next_attempt_is_due(service):
+    ticks = service.prefect.get("/deployments/name/retry-failed/retry-failed").json()
+    asked = {"deployments": {"id": {"any_": [ticks["id"]]}}, "sort": "ID_DESC", "limit": 200}
+    before = {run["id"] for run in service.prefect.post("/flow_runs/filter", json=asked).json()}
+    service.automate("full-pass-reconcile-bad-ends", True)
+    try:
+        with service.without_worker():
+            service.becomes(service.start(user_id=str(service.new_user()), storage_path="x"), "CRASHED")
+            made = service.wait(
+                lambda: [
+                    run
+                    for run in service.prefect.post("/flow_runs/filter", json=asked).json()
+                    if run["id"] not in before
+                ],
+                lambda runs: len(runs) == 2,
+            )
+    finally:
+        service.automate("full-pass-reconcile-bad-ends", False)
+    assert sorted(run["parameters"].get("most_starts", 20) for run in made) == [0, 20]
+
+
 def test_the_prefect_api_is_closed_to_strangers_and_to_other_origins(service):
     with httpx.Client(base_url=service.stack.prefect_api) as stranger:
         assert stranger.post("/work_pools/filter", json={}).status_code == 401
@@ -73,6 +104,11 @@ def test_an_open_prefect_api_is_warned_of(monkeypatch, capsys):
         return True
 
     monkeypatch.setattr(apply, "prepare_server", prepared)
+
+    async def finished() -> None:
+        return None
+
+    monkeypatch.setattr(apply, "finish_server", finished)
     monkeypatch.setattr(apply, "is_open", answered)
     monkeypatch.setattr(apply, "_prefect", lambda *_: 0)
     assert apply.main() == 0
@@ -84,8 +120,7 @@ def test_the_deployments_and_the_schedule_are_on_the_server(service):
         deployment = service.prefect.get(f"/deployments/name/{name}").raise_for_status().json()
         assert deployment["work_pool_name"] == "full-pass"
         schedules = {each["schedule"]["cron"]: each["parameters"] for each in deployment["schedules"]}
-        every = {"*/10 * * * *": {}, "2-59/10,4-59/10,7-59/10 * * * *": {"most_starts": 0}}
-        assert schedules == (every if name.startswith("retry-failed") else {})
+        assert schedules == ({"*/30 * * * *": {}} if name.startswith("retry-failed") else {})
         assert int(deployment["job_variables"]["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]) == 30
 
 
