@@ -12,6 +12,7 @@ import contextlib
 import os
 import runpy
 import sys
+from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
 
@@ -20,6 +21,7 @@ import yaml
 from prefect import get_client
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
 from prefect.events.schemas.automations import AutomationCore, EventTrigger
 from prefect.exceptions import ObjectAlreadyExists, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL
@@ -83,9 +85,20 @@ async def is_open() -> bool:
     return answer.is_success
 
 
-async def finish_server() -> None:
-    """What needs the deployments: the automation of the ticks, and to remove an earlier version's schedule."""
+async def paused() -> list[UUID]:
+    """The deployments that an operator has paused: `prefect deploy` lets them go on."""
     async with get_client() as prefect:
+        known = await prefect.read_deployments(
+            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[WORK_POOL]))
+        )
+    return [deployment.id for deployment in known if deployment.paused]
+
+
+async def finish_server(were_paused: Iterable[UUID]) -> None:
+    """What needs the deployments: the automation of the ticks, what was paused, an earlier version's schedule."""
+    async with get_client() as prefect:
+        for deployment_id in were_paused:
+            await prefect.pause_deployment(deployment_id)
         ticks = await prefect.read_deployment_by_name(TICKS)
         for schedule in ticks.schedules:
             if schedule.slug not in _SCHEDULES:
@@ -112,6 +125,7 @@ async def _automate(
 def main() -> int:
     try:
         limit = asyncio.run(prepare_server())
+        were_paused = asyncio.run(paused())
         if asyncio.run(is_open()):
             print(_OPEN, file=sys.stderr)
     except SettingsError as error:
@@ -126,7 +140,7 @@ def main() -> int:
     print(f"work pool {WORK_POOL}; at most {limit} extraction calls at a time", flush=True)
     if status := _prefect("--no-prompt", "deploy", "--all", "--prefect-file", "prefect.yaml"):
         return status
-    asyncio.run(finish_server())
+    asyncio.run(finish_server(were_paused))
     return 0
 
 

@@ -1,11 +1,15 @@
 """Applying the deployment after a changed setting. As a command, every start of a stack does it."""
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from uuid import UUID
 
 import httpx
 import pytest
 
-from deployments import apply
+from deployments import ROOT, apply
 from tests.integration.service import FullPassService, export_of
 
 
@@ -54,6 +58,19 @@ def test_passes_have_a_limit_which_an_operator_or_the_setting_changes(service):
         assert passes_at_once(service)[0] == 1
     finally:
         service.prefect.patch(f"/work_queues/{queue}", json={"concurrency_limit": usual}).raise_for_status()
+
+
+def test_a_deployment_applied_again_and_from_elsewhere_stays_paused_and_knows_no_folder(service, stack, tmp_path):
+    """As a command: what it runs last is Prefect's own `deploy`, which lets what was paused go on."""
+    shutil.copytree(ROOT / "flows", tmp_path / "flows")
+    shutil.copytree(ROOT / "deployments", tmp_path / "deployments", ignore=shutil.ignore_patterns("local"))
+    shutil.copy(ROOT / "prefect.yaml", tmp_path)
+    command = [sys.executable, "-m", "deployments.apply"]
+    subprocess.run(command, cwd=tmp_path, env=stack.environment, check=True, capture_output=True)
+    ticks = service.prefect.get("/deployments/name/retry-failed/retry-failed").raise_for_status().json()
+    assert ticks["paused"]  # by the fixture, as an operator does it
+    assert not service.automation("full-pass-reconcile-bad-ends")["enabled"]
+    assert str(tmp_path) not in str(ticks)
 
 
 @pytest.mark.usefixtures("usual_afterwards")
@@ -105,9 +122,13 @@ def test_an_open_prefect_api_is_warned_of(monkeypatch, capsys):
 
     monkeypatch.setattr(apply, "prepare_server", prepared)
 
-    async def finished() -> None:
-        return None
+    async def none_are_paused() -> list[UUID]:
+        return []
 
+    async def finished(were_paused: list[UUID]) -> None:
+        assert not were_paused
+
+    monkeypatch.setattr(apply, "paused", none_are_paused)
     monkeypatch.setattr(apply, "finish_server", finished)
     monkeypatch.setattr(apply, "is_open", answered)
     monkeypatch.setattr(apply, "_prefect", lambda *_: 0)
