@@ -202,6 +202,18 @@ def _kill_worker(suite: Suite, each: Pass) -> None:
     suite.stack.services["worker"].kill()
 
 
+def _tell_worker(suite: Suite, each: Pass) -> None:
+    """As a platform stops it at a deploy."""
+    suite.stack.services["worker"].send(signal.SIGTERM)
+    suite.stack.services["worker"].finish()
+
+
+def _tell_worker_of_a_run_that_hangs(suite: Suite, each: Pass) -> None:
+    """The run does not hear that it is to go, and is killed in the end."""
+    suite.service.kill_run(each.run_id, signal.SIGSTOP)
+    _tell_worker(suite, each)
+
+
 def _kill_worker_and_run(suite: Suite, each: Pass) -> None:
     suite.stack.services["worker"].kill()
     suite.service.kill_run(each.run_id)
@@ -324,6 +336,8 @@ def all_of_them(suite: Suite) -> dict[str, Callable[[], None]]:
         "sigkill": lambda: in_each_step(suite, "SIGKILL", sigkill),
         "cancel": lambda: in_each_step(suite, "cancelled", cancel, cancelled=True),
         "database": lambda: database_away(suite, 60),
+        "restart": during("SIGTERM worker", _tell_worker, stack.start_worker),
+        "restart, run hangs": during("SIGTERM worker, run hangs", _tell_worker_of_a_run_that_hangs, stack.start_worker),
         "worker": during("SIGKILL worker", _kill_worker, stack.start_worker),
         "machine": during("SIGKILL worker and run", _kill_worker_and_run, stack.start_worker),
         "prefect": during("SIGKILL Prefect server", _kill_service("prefect"), prefect_again),
