@@ -207,6 +207,21 @@ def _(error: OSError) -> str:
     return f"{name}: unexpected; the flow run's log shows where"
 
 
+#: What `failed_message` and flows.runs.outcome write.
+_FAILED = re.compile(
+    r"(?:failed(?: at (?P<step>\w+))?|not run): (?P<type>\w+): (?P<text>.*?)"
+    r"(?:; (?:next attempt [^;]*|that was the last attempt|not tried again by itself))?",
+    re.DOTALL,
+)
+
+
+def failed_message(text: str, outlook: str = "") -> str:
+    """The message of a failed state. `text`: of StepFailed, or `Type: message`; `outlook`: what will come of it."""
+    step = re.match(r"step=(\w+): ", text)
+    said = f"failed at {step[1]}: {text[step.end() :]}" if step else f"failed: {text}"
+    return f"{said}; {outlook}" if outlook else said
+
+
 class ReportedError(NamedTuple):
     """What the message of a failed state says of the error."""
 
@@ -224,6 +239,11 @@ def reported(message: str | None) -> ReportedError:
     own = {error.__name__: error for error in _with_subclasses(FullPassError)}
     if step := re.search(r"StepFailed: (step=\w+: (\w+): .*)", message or "", re.DOTALL):
         return ReportedError(step[1], step[2], step[2] in own and own[step[2]].permanent, _retry_at(step[1]))
+    if found := _FAILED.fullmatch(message or ""):
+        step_, type_, text = found["step"], found["type"], found["text"]
+        error = f"{type_}: {text}"
+        permanent = type_ in own and own[type_].permanent
+        return ReportedError(f"step={step_}: {error}" if step_ else error, type_, permanent, _retry_at(text))
     raised = re.search(r"exception: (\w+): (.*)", message or "", re.DOTALL)
     if raised and raised[1] in own:
         return ReportedError(f"{raised[1]}: {raised[2]}", raised[1], own[raised[1]].permanent)

@@ -13,7 +13,7 @@ from uuid import UUID
 from prefect import allow_failure, flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import report, spool
+from flows import spool
 from flows.chunks import forgetting, saving, writing
 from flows.chunks.saving import Saved
 from flows.extraction import extract
@@ -21,15 +21,16 @@ from flows.extraction.extract import Extracted
 from flows.llm.client import current_model, open_model
 from flows.memory import consolidation, document, sections, selection
 from flows.records import Entry, Import, RunFile, Step
-from flows.runs import deliveries, status
+from flows.runs import deliveries, outcome, status
 from flows.runs.flow_runs import PassRequest
 from flows.runs.run_context import run_context
 from flows.runs.tag_slots import EXTRACTING_TAG
 from flows.steps import run_id, step
 from flows.store.client import current_store, open_store
+from flows.summary import summarise
 
 
-@task(cache_policy=NO_CACHE)
+@task(task_run_name=Step.DOWNLOAD_CONVERSATIONS.value, cache_policy=NO_CACHE)
 async def download_conversations(request: PassRequest, folder: Path) -> tuple[Path, PassRequest]:
     """Step 1: the uploaded export, streamed to local disk, and what its delivery says of it."""
     async with step(Step.DOWNLOAD_CONVERSATIONS, request.user_id) as figures:
@@ -40,7 +41,7 @@ async def download_conversations(request: PassRequest, folder: Path) -> tuple[Pa
         return export, asked
 
 
-@task(cache_policy=NO_CACHE)
+@task(task_run_name=Step.CHUNK_CONVERSATIONS.value, cache_policy=NO_CACHE)
 async def chunk_conversations(user_id: UUID, export: Path, expected: int | None) -> Path:
     """Step 2: chunks of about 2,000 tokens, on disk."""
     async with step(Step.CHUNK_CONVERSATIONS, user_id) as figures:
@@ -49,12 +50,12 @@ async def chunk_conversations(user_id: UUID, export: Path, expected: int | None)
         figures.add(found.figures())
         if expected is not None:
             figures.add({"expected_conversations": expected})
-        await report.publish_left_out(user_id, found.left_out())
+        figures.left_out = found.left_out().counts
         shutil.rmtree(export)
         return chunks_file
 
 
-@task(cache_policy=NO_CACHE)
+@task(task_run_name=Step.SAVE_CHUNKS.value, cache_policy=NO_CACHE)
 async def save_chunks(user_id: UUID, chunks_file: Path, replace: bool = False, upload: Import | None = None) -> Saved:
     """Step 3: the user's rows of conversation_chunks are the chunks of this export, beside those of other sources."""
     async with step(Step.SAVE_CHUNKS, user_id) as figures:
@@ -62,17 +63,18 @@ async def save_chunks(user_id: UUID, chunks_file: Path, replace: bool = False, u
             figures.add({"forgotten": forgotten})
         saved = await saving.save(current_store().chunks, user_id, run_id(), chunks_file, replace, upload)
         figures.add(saved.figures())
+        figures.warnings += saved.warnings()
         return saved
 
 
-@task(tags=[EXTRACTING_TAG], cache_policy=NO_CACHE)
+@task(task_run_name=Step.EXTRACT_FACTS.value, tags=[EXTRACTING_TAG], cache_policy=NO_CACHE)
 async def extract_facts(user_id: UUID, chunks_file: Path) -> Extracted:
     """Step 4: the facts of every chunk that has none yet, from the run's share of the slots of the tag `extraction`."""
     async with step(Step.EXTRACT_FACTS, user_id) as figures:
         return await extract.extract(user_id, chunks_file, figures)
 
 
-@task(cache_policy=NO_CACHE)
+@task(task_run_name=Step.CONSOLIDATE_FACTS.value, cache_policy=NO_CACHE)
 async def consolidate_facts(user_id: UUID, found_facts: Path, replace: bool = False) -> Path:
     """Step 5: the user's rows of memory_facts: what says the same is one, what has been replaced keeps its time."""
     async with step(Step.CONSOLIDATE_FACTS, user_id) as figures:
@@ -83,7 +85,7 @@ async def consolidate_facts(user_id: UUID, found_facts: Path, replace: bool = Fa
         return unique_facts
 
 
-@task(cache_policy=NO_CACHE)
+@task(task_run_name=Step.HIERARCHICAL_REDUCE.value, cache_policy=NO_CACHE)
 async def hierarchical_reduce(user_id: UUID, unique_facts: Path) -> Path:
     """Step 6: of all facts those that stand in MEMORY, as many as MEMORY_MAX_TOKENS has room for."""
     async with step(Step.HIERARCHICAL_REDUCE, user_id) as figures:
@@ -93,7 +95,7 @@ async def hierarchical_reduce(user_id: UUID, unique_facts: Path) -> Path:
         return chosen_facts
 
 
-@task(cache_policy=NO_CACHE)
+@task(task_run_name=Step.GENERATE_MEMORY.value, cache_policy=NO_CACHE)
 async def generate_memory(user_id: UUID, chosen_facts: Path) -> Path:
     """Step 7: the entries of MEMORY, each with the facts that say it."""
     async with step(Step.GENERATE_MEMORY, user_id) as figures:
@@ -103,7 +105,7 @@ async def generate_memory(user_id: UUID, chosen_facts: Path) -> Path:
         return entries
 
 
-@task(cache_policy=NO_CACHE)
+@task(task_run_name=Step.SAVE_MEMORY.value, cache_policy=NO_CACHE)
 async def save_memory(user_id: UUID, entries: Path) -> Path:
     """Step 8: memory_entries, and user_profiles.memory_md as they render."""
     async with step(Step.SAVE_MEMORY, user_id) as figures:
@@ -114,7 +116,7 @@ async def save_memory(user_id: UUID, entries: Path) -> Path:
         return memory_file
 
 
-@task(cache_policy=NO_CACHE)
+@task(task_run_name=Step.V2_REGENERATION.value, cache_policy=NO_CACHE)
 async def v2_regeneration(user_id: UUID, memory_file: Path) -> None:
     """Step 9: the five profile sections. An enhancement: when it fails, the old sections stay and the run completes."""
     # Submitted tasks run in a thread with an event loop of its own, which needs clients of its own.
@@ -126,13 +128,13 @@ async def v2_regeneration(user_id: UUID, memory_file: Path) -> None:
 
 @flow(
     name="full-pass",
-    flow_run_name="full-pass-{user_id}",
     on_running=[status.running],
     on_completion=[status.completed],
     on_failure=[status.failed],
     on_crashed=[status.crashed],
     on_cancellation=[status.cancelled],
 )
+@outcome.as_state
 async def full_pass(
     user_id: UUID,
     storage_path: str | list[str] | None = None,
@@ -171,4 +173,4 @@ async def full_pass(
         memory_file = await save_memory(user_id, entries)
         regenerated = v2_regeneration.submit(user_id, memory_file)
         await asyncio.to_thread(regenerated.wait)  # resolving the future below would stop the event loop meanwhile
-        return await report.publish(user_id, saved, extracted, allow_failure(regenerated))
+        return await summarise(saved, extracted, allow_failure(regenerated))

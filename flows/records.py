@@ -314,6 +314,7 @@ class Ownership(Struct):
     found: bool  # False: the user has no row
     owner: str | None = None  # a flow run
     status: str | None = None
+    attempts: int | None = None  # of the owner's is this one, once it has claimed the user
 
 
 class DueUser(Struct):
@@ -339,3 +340,4 @@ class FailedPass(Struct):
     exhausted: bool  # it was the last attempt
     attempts: int = 0
     error: str = ""  # as it stands in the row
+    next_retry_at: str | None = None  # None: not tried again by itself

@@ -6,17 +6,20 @@ disk of the machine that it runs on.
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from prefect import State, flow, get_client, get_run_logger, task
+from prefect.artifacts import acreate_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName
-from prefect.client.schemas.objects import StateType
-from prefect.states import Cancelled
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.states import Cancelled, Completed
 
-from flows import spool
+from flows import events, spool
 from flows.errors import SpoolError
+from flows.records import DueUser
 from flows.runs import deliveries, flow_runs, reconciliation
 from flows.settings import PassSettings, StoreSettings
 from flows.steps import run_id
@@ -45,16 +48,17 @@ async def reconcile(deployment_id: UUID) -> int:
 
 
 @task(cache_policy=NO_CACHE)
-async def start_due(deployment_id: UUID, most_starts: int) -> int:
+async def start_due(deployment_id: UUID, most_starts: int) -> list[str]:
     """Starts a run for failed users whose next attempt is due, oldest first, as long as few runs wait for a worker.
 
-    Returns how many were started.
+    Returns a row of the report for each.
     """
     async with get_client() as prefect:
         active = [run async for run in flow_runs.active(prefect, deployment_id)]
     busy = {flow_runs.user_of(run) for run in active}
     waiting = sum(run.state is not None and (run.state.is_scheduled() or run.state.is_pending()) for run in active)
-    started, bucket = 0, StoreSettings().storage_bucket
+    started: list[str] = []
+    bucket = StoreSettings().storage_bucket
     if waiting < most_starts:
         for user in await current_store().passes.take_due(most_starts - waiting, _LEASE):
             if user.user_id in busy:
@@ -68,10 +72,27 @@ async def start_due(deployment_id: UUID, most_starts: int) -> int:
                 )
                 continue
             async with get_client() as prefect:
-                run = await flow_runs.start_retry(prefect, deployment_id, request, user.run_id)
-            started += 1
+                run = await flow_runs.start_retry(prefect, deployment_id, request, user.run_id, user.attempts + 1)
+            started.append(await _taken(user, run))
             get_run_logger().info("attempt %d of user %s: flow run %s", user.attempts + 1, user.user_id, run.id)
     return started
+
+
+async def _taken(user: DueUser, run: FlowRun) -> str:
+    """Whom a tick took, why, and what it has started."""
+    async with get_client() as prefect:
+        failed = (await flow_runs.by_id(prefect, [user.run_id])).get(user.run_id)
+    why = (failed.state.message if failed and failed.state else None) or "its run is not known any more"
+    cells = [str(user.user_id), why.replace("|", "/").replace("\n", " "), f"[{run.name}](/runs/flow-run/{run.id})"]
+    return f"| {' | '.join(cells)} |"
+
+
+async def report(corrected: int, waiting: int, started: list[str]) -> None:
+    """Writes the artifact `retry-failed`: whom the tick took and why; nothing when there was nobody."""
+    if corrected or waiting or started:
+        lines = [f"Rows set right: {corrected}. Deliveries started that had waited: {waiting}.", ""]
+        table = ["| user | had | next attempt |", "|---|---|---|", *started] if started else []
+        await acreate_markdown_artifact(key="retry-failed", markdown="\n".join([*lines, *table]))
 
 
 @task(cache_policy=NO_CACHE)
@@ -91,7 +112,7 @@ async def remove_abandoned() -> None:
 
 
 @flow(name="retry-failed")
-async def retry_failed(deployment: str = "full-pass/full-pass", most_starts: int = 20) -> dict[str, int] | State[None]:
+async def retry_failed(deployment: str = "full-pass/full-pass", most_starts: int = 20) -> State[Any]:
     """Sets rows right whose run ended without writing them, then starts the attempts that are due.
 
     most_starts: how many runs may wait for a worker after this tick; 0: only set rows right.
@@ -100,13 +121,18 @@ async def retry_failed(deployment: str = "full-pass/full-pass", most_starts: int
     async with get_client() as prefect:
         # Not a limit of the deployment: a tick that a worker took and lost would hold its only slot for ever.
         if await _is_overtaking(prefect):
+            await asyncio.to_thread(events.deliver)
             return Cancelled(message="an earlier tick is at work")
         deployment_id = (await prefect.read_deployment_by_name(deployment)).id
     await remove_abandoned()
     async with open_store():
         corrected = await reconcile(deployment_id)
         waiting = await start_waiting(deployment_id, most_starts) if most_starts else 0
-        started = await start_due(deployment_id, most_starts) if most_starts else 0
-        if most_starts:
+        started = await start_due(deployment_id, most_starts) if most_starts else []
+        if most_starts:  # the slower of its schedules
             await current_store().answers.forget(timedelta(days=PassSettings().answer_retention_days))
-    return {"corrected": corrected, "started": started + waiting}
+        await report(corrected, waiting, started)
+    await asyncio.to_thread(events.deliver)
+    figures = {"corrected": corrected, "started": len(started) + waiting}
+    done = ", ".join(f"{count} {what}" for what, count in figures.items() if count)
+    return Completed(message=done or "nothing to do", data=figures)

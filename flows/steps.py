@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import logging
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from prefect import get_run_logger
@@ -12,6 +15,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 
+from flows import events
 from flows.errors import FullPassError, StepFailed, StoreError, describe, where
 from flows.records import Step
 from flows.store.client import current_store
@@ -32,14 +36,55 @@ STARTS_AT_PERCENT = {
 Figure = int | float | str  # a number, or a name; never text
 
 
+@dataclass
 class StepFigures:
-    """What a step has to tell, whether it completes or fails: it stands in the step's closing line."""
+    """What a step has to tell, whether it completes or fails: for its closing line and the report."""
 
-    def __init__(self) -> None:
-        self.values: dict[str, Figure] = {}
+    values: dict[str, Figure] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)  # why, in words of ours → how much of the export
+    warnings: list[str] = field(default_factory=list)  # for the report; what is no figure and ends nothing
+    status: str = ""  # running, completed, failed, interrupted; "": not begun
+    began: float | None = None  # by the monotonic clock
+    seconds: float = 0.0  # when it has ended
 
     def add(self, figures: Mapping[str, Figure]) -> None:
         self.values |= figures
+
+    def so_far(self) -> float:
+        """Seconds since it began, or how many it took."""
+        return time.monotonic() - self.began if self.status == "running" and self.began else self.seconds
+
+
+async def _nothing() -> None:
+    pass
+
+
+@dataclass
+class RunRecord:
+    """What a run has done so far. `changed` and `progressed` are awaited when there is more to show of it."""
+
+    steps: dict[Step, StepFigures] = field(default_factory=dict)  # those that have begun, in that order
+    asked: int = 0  # questions of a long step that are answered
+    to_ask: int = 0
+    changed: Callable[[], Awaitable[None]] = _nothing
+    progressed: Callable[[], Awaitable[None]] = _nothing
+
+    def figure(self, step: Step, name: str) -> Figure:
+        """0 when the step has not told it."""
+        return self.steps[step].values.get(name, 0) if step in self.steps else 0
+
+
+_record: ContextVar[RunRecord] = ContextVar("record")
+
+
+@contextmanager
+def recording(record: RunRecord) -> Iterator[None]:
+    """Makes `record` that of the steps inside."""
+    token = _record.set(record)
+    try:
+        yield
+    finally:
+        _record.reset(token)
 
 
 @asynccontextmanager
@@ -56,28 +101,39 @@ async def step(name: Step, user_id: UUID) -> AsyncIterator[StepFigures]:
 @asynccontextmanager
 async def logged(name: Step, user_id: UUID) -> AsyncIterator[StepFigures]:
     """Surrounds the work of a step, without a word in the row. Raises StepFailed for any exception of the body."""
-    started = time.monotonic()
-    figures = StepFigures()
+    record = _record.get(None) or RunRecord()
+    figures = record.steps[name] = StepFigures(status="running", began=time.monotonic())
     log(user_id, name, "started")
+    await record.changed()
     try:
         yield figures
     except Exception as error:
         failure = StepFailed(name, error)
-        log(user_id, name, "failed", {"seconds": _since(started), "error": type(error).__name__, **figures.values})
+        _end(user_id, name, figures, "failed", {"error": type(error).__name__, **figures.values})
         if not isinstance(error, FullPassError):
             get_run_logger().error("%s\n%s", describe(error), where(error))
         # `from None`: the cause's own message may quote the user's text, and Prefect logs the whole chain.
         raise failure from None
     except BaseException as error:
-        log(user_id, name, "interrupted", {"seconds": _since(started), "error": type(error).__name__})
+        _end(user_id, name, figures, "interrupted", {"error": type(error).__name__})
         raise
-    log(user_id, name, "completed", {"seconds": _since(started), **figures.values})
+    _end(user_id, name, figures, "completed", figures.values)
 
 
-def log(user_id: UUID, step: Step, status: str, figures: Mapping[str, Figure] | None = None) -> None:
+def _end(user_id: UUID, step: Step, figures: StepFigures, status: str, told: Mapping[str, Figure]) -> None:
+    figures.seconds, figures.status = figures.so_far(), status
+    log(user_id, step, status, {"seconds": f"{figures.seconds:.1f}", **told})
+    if status != "interrupted":
+        seconds = round(figures.seconds, 1)
+        events.emit("step", user_id, run_id(), {"step": step, "status": status, "seconds": seconds, **told})
+
+
+def log(
+    user_id: UUID, step: Step, status: str, figures: Mapping[str, Figure] | None = None, level: int = logging.INFO
+) -> None:
     """One `[FullPass] user_id=… step=… status=… key=value…` line."""
     pairs = "".join(f" {key}={value}" for key, value in (figures or {}).items())
-    get_run_logger().info(f"[FullPass] user_id={user_id} step={step} status={status}{pairs}")
+    get_run_logger().log(level, f"[FullPass] user_id={user_id} step={step} status={status}{pairs}")
 
 
 def run_id() -> str:
@@ -98,7 +154,7 @@ class Progress:
 
     def __init__(self, step: Step, user_id: UUID, total: int, every: float = 2.0):
         self._step, self._user_id, self._total, self._every = step, user_id, total, every
-        self._done = 0
+        self._done = self._tenths = 0
         self._reported_at = time.monotonic()
         self._reporting = asyncio.Lock()
         starts = [*STARTS_AT_PERCENT.values(), 100]
@@ -108,16 +164,22 @@ class Progress:
     async def advance(self, by: int) -> None:
         """Raises NotOwner when the run has lost the user: what it would still do is paid for in vain."""
         self._done += by
+        record = _record.get(None) or RunRecord()
+        record.asked, record.to_ask = self._done, self._total
         if self._reporting.locked() or time.monotonic() - self._reported_at < self._every:
             return
         async with self._reporting:
             self._reported_at = time.monotonic()
-            log(self._user_id, self._step, "progress", {"done": self._done, "total": self._total})
+            self._log()
+            await record.progressed()
             percent = self._from + (self._to - self._from) * self._done // max(self._total, 1)
             # Progress is for the eye: a database that does not answer now is told at the next step's boundary.
             with contextlib.suppress(StoreError):
                 await current_store().passes.progress(self._user_id, run_id(), self._step, percent)
 
-
-def _since(started: float) -> str:
-    return f"{time.monotonic() - started:.1f}"
+    def _log(self) -> None:
+        """Ten lines at INFO, whatever the size of the export."""
+        tenths = 10 * self._done // max(self._total, 1)
+        level = logging.INFO if tenths > self._tenths else logging.DEBUG
+        self._tenths = tenths
+        log(self._user_id, self._step, "progress", {"done": self._done, "total": self._total}, level)

@@ -38,6 +38,18 @@ class Saved:
         found = {"written": self.written, "unchanged": self.unchanged, "pruned": self.pruned}
         return {**found, **({"kept_conversations": kept} if kept else {})}
 
+    def warnings(self) -> list[str]:
+        reason = (
+            f"because {self.left_out.unread} parts of it could not be read"
+            if self.left_out.unread
+            else "more than a fifth of all that are stored of it"
+        )
+        return [
+            f"Kept: {count} conversations of `{source}` that this export lacks, {reason}. If they are to go, deliver "
+            'the export again with `"replace": true`.'
+            for source, count in self.kept.items()
+        ]
+
 
 async def save(
     table: ChunkTable,

@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from uuid import UUID
 
@@ -111,10 +110,8 @@ async def extract(user_id: UUID, chunks_file: Path, figures: StepFigures) -> Ext
 
 
 async def _answer_from_slots(pending: PendingChunks) -> None:
-    numbers = count(1)
-
     async def hold(slot: Slot) -> None:
-        await extract_batch(next(numbers), pending, slot)
+        await extract_batch(pending.next_number(), pending.call_count, pending, slot)
 
     async def on_look() -> None:
         limiter.share = sharing.part
@@ -128,9 +125,12 @@ async def _answer_from_slots(pending: PendingChunks) -> None:
             limiter.share = 1.0  # the few calls of the later steps do not count among those that share
 
 
-@task(tags=[SLOT_TAG], task_run_name="extract_batch-{number:05d}", cache_policy=NO_CACHE)
-async def extract_batch(number: int, pending: PendingChunks, slot: Slot) -> int:
-    """Calls one after the other while this task run holds its slot; returns about how many chunks."""
+@task(tags=[SLOT_TAG], task_run_name="extract_facts {number}/{of}", cache_policy=NO_CACHE)
+async def extract_batch(number: int, of: int, pending: PendingChunks, slot: Slot) -> int:
+    """Calls one after the other while this task run holds its slot; returns about how many chunks.
+
+    Its name says at which of all calls it begins.
+    """
     ends = time.monotonic() + PassSettings().extraction_turn_seconds
     chunk_count = 0
     while time.monotonic() < ends and not slot.should_release() and (pack := pending.take()):

@@ -37,6 +37,7 @@ class PendingChunks:
         self._pack_tokens = PassSettings().extraction_pack_tokens
         self._packs = self.packs()
         self._next = next(self._packs, None)
+        self._number = self._taken = 0
         self.chunk_count = self.call_count = self._prompt_tokens = 0
         for pack in self.packs():
             self.call_count += 1
@@ -54,7 +55,13 @@ class PendingChunks:
     def take(self) -> Pack | None:
         """The next pack, for one slot only."""
         taken, self._next = self._next, next(self._packs, None)
+        self._taken += taken is not None
         return taken
+
+    def next_number(self) -> int:
+        """The number of the call that the next task run begins with; another each time, also before one begins."""
+        self._number = max(self._number, self._taken) + 1
+        return self._number
 
     def estimated_cost(self, share_of_price: float = 1, *, cached: bool = True) -> float | None:
         """Dollars that the answers will cost, about; None when the model's price is not known.

@@ -10,6 +10,10 @@ from flows import models
 from flows.records import Step
 
 
+def dollars(cost: float | None, places: int = 4) -> str:
+    return "unknown" if cost is None else f"${cost:,.{places}f}"
+
+
 @dataclass
 class Usage:
     """Calls and what they used."""
@@ -40,7 +44,7 @@ class Usage:
         return self.input_tokens + self.cache_write_tokens + self.cache_read_tokens
 
     def dollars(self) -> str:
-        return "unknown" if self.cost_usd is None else f"${self.cost_usd:.4f}"
+        return dollars(self.cost_usd)
 
     def figures(self) -> dict[str, int | str]:
         """For the log line of a step."""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from itertools import zip_longest
 from typing import Annotated, Any, Literal
@@ -23,6 +23,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Scheduled
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from flows import __version__
 from flows.errors import ExportError
 from flows.portions import by_count
 from flows.records import Import
@@ -32,6 +33,13 @@ from flows.store.exports import MOST_FILES, object_name
 StoragePath = Annotated[str, Field(min_length=1, max_length=1_024)]
 
 _PAGE = 200  # what the Prefect API returns at most
+
+#: States of their own: of a completed run whose sections stay as they were, and of one that was not to begin.
+WITHOUT_SECTIONS = "Completed without sections"
+NOT_RUN = "Not run"
+
+Trigger = Literal["webhook", "retry", "manual"]
+_TRIGGER_TAG = "trigger:"
 
 
 class PassRequest(BaseModel):
@@ -76,32 +84,69 @@ def stored_request(parameters: Mapping[str, Any] | None, user_id: UUID, bucket: 
     return request if request.user_id == user_id else None
 
 
-async def start_retry(prefect: PrefectClient, deployment_id: UUID, request: PassRequest, failed_run_id: str) -> FlowRun:
+async def start_retry(
+    prefect: PrefectClient, deployment_id: UUID, request: PassRequest, failed_run_id: str, attempt: int = 2
+) -> FlowRun:
     """The next attempt after a run that has failed; whoever asks for it at the same time gets the same run."""
-    return await start(prefect, deployment_id, request, f"retry of {failed_run_id}")
+    return await start(prefect, deployment_id, request, f"retry of {failed_run_id}", "retry", attempt)
 
 
-async def start(prefect: PrefectClient, deployment_id: UUID, request: PassRequest, key: str) -> FlowRun:
+async def start(
+    prefect: PrefectClient,
+    deployment_id: UUID,
+    request: PassRequest,
+    key: str,
+    trigger: Trigger = "webhook",
+    attempt: int = 1,
+) -> FlowRun:
     """The run of this user and key that has not ended, or else a new one.
 
     A run of that key which has ended without ever having had the user was lost before it began. Raises ObjectNotFound
     when there is no such deployment, httpx.HTTPError when the Prefect API cannot be reached.
     """
     tried = key
-    while (run := await _started(prefect, deployment_id, request, tried)).state is not None and run.state.is_final():
+    name, tags = name_of(request.user_id, attempt), [tag_of(request.user_id), f"{_TRIGGER_TAG}{trigger}"]
+    while True:
+        run = await _started(prefect, deployment_id, request, tried, name, tags)
+        if run.state is None or not run.state.is_final():
+            return run
         tried = f"{key} after {run.id}"
-    return run
 
 
-async def _started(prefect: PrefectClient, deployment_id: UUID, request: PassRequest, key: str) -> FlowRun:
+async def _started(
+    prefect: PrefectClient, deployment_id: UUID, request: PassRequest, key: str, name: str, tags: list[str]
+) -> FlowRun:
     return await prefect.create_flow_run_from_deployment(
         deployment_id,
         state=Scheduled(scheduled_time=await server_time(prefect)),
         parameters=request.parameters(),
-        tags=[tag_of(request.user_id)],
+        name=name,
+        tags=tags,
         # The user is part of every key, so a key that two users happen to send does not meet.
         idempotency_key=hashlib.sha256(f"{request.user_id} {key}".encode()).hexdigest(),
     )
+
+
+async def start_regeneration(prefect: PrefectClient, user_id: UUID, at: datetime, after_run: str) -> None:
+    """Schedules `regenerate-sections` for a user whose pass has completed without them; once for each run."""
+    deployment = await prefect.read_deployment_by_name("regenerate-sections/regenerate-sections")
+    await prefect.create_flow_run_from_deployment(
+        deployment.id,
+        state=Scheduled(scheduled_time=at),
+        parameters={"user_id": str(user_id)},
+        tags=[tag_of(user_id), f"{_TRIGGER_TAG}retry"],
+        idempotency_key=f"sections after {after_run}",
+    )
+
+
+async def introduce(prefect: PrefectClient, run: FlowRun, user_id: UUID, attempt: int, model: str) -> str:
+    """Names a run that has begun, and tags it with what it works with; returns by what it was triggered."""
+    triggers = [tag.removeprefix(_TRIGGER_TAG) for tag in run.tags if tag.startswith(_TRIGGER_TAG)]
+    trigger = triggers[0] if triggers else "manual"
+    more = {tag_of(user_id), f"{_TRIGGER_TAG}{trigger}", f"model:{model}", f"version:{__version__}"}
+    run.name = name_of(user_id, attempt)
+    await prefect.update_flow_run(run.id, name=run.name, tags=sorted({*run.tags, *more}))
+    return trigger
 
 
 async def server_time(prefect: PrefectClient) -> datetime | None:
@@ -132,6 +177,16 @@ async def by_id(prefect: PrefectClient, run_ids: Iterable[str]) -> dict[str, Flo
         asked = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(run_id) for run_id in some]))
         found |= {str(run.id): run for run in await prefect.read_flow_runs(flow_run_filter=asked, limit=_PAGE)}
     return found
+
+
+def name_of(user_id: UUID, attempt: int) -> str:
+    return f"full-pass · {str(user_id)[:8]} · attempt {attempt}"
+
+
+def clock(at: datetime) -> str:
+    """`14:20 UTC`; with the date, when that is another than today's."""
+    at = at.astimezone(UTC)
+    return f"{at:%H:%M} UTC" if at.date() == datetime.now(UTC).date() else f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def tag_of(user_id: UUID) -> str:

@@ -92,7 +92,9 @@ async def _latest_bad_ends(prefect: PrefectClient, deployment_id: UUID) -> dict[
     busy = {flow_runs.user_of(run) async for run in flow_runs.active(prefect, deployment_id)}
     latest: dict[UUID, FlowRun] = {}
     async for run in flow_runs.ended_badly(prefect, deployment_id, since):
-        # These two have nothing to write: another run has the user, or there is no such row.
+        # These have nothing to write: another run has the user, or there is no such row.
+        if run.state and run.state.name == flow_runs.NOT_RUN:
+            continue
         if run.state and reported(run.state.message).type in (NotOwner.__name__, UserNotFound.__name__):
             continue
         user_id = flow_runs.user_of(run)
@@ -105,7 +107,7 @@ async def _set_right(store: Store, prefect: PrefectClient, row: StaleRow) -> Non
     if row.run is None or row.run.state is None:
         await status.write_crash(store, row.user_id, row.run_id)
         return
-    if row.claimed or await status.claim(store, prefect, row.run):
+    if row.claimed or (await status.claim(store, prefect, row.run)).owner == row.run_id:
         await status.write_end(store, prefect, row.run, await _end(prefect, row.run, row.run.state))
 
 

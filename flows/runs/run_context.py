@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,15 +14,16 @@ import httpx
 from prefect import get_client, get_run_logger
 from prefect.exceptions import PrefectException
 
-from flows import spool
+from flows import events, spool
 from flows.errors import FullPassError, UserNotFound
 from flows.llm.client import open_model
 from flows.records import Step
-from flows.runs import applied, status
+from flows.runs import applied, flow_runs, status
 from flows.settings import ModelSettings, PassSettings, StoreSettings, check
 from flows.steps import current_run, log, run_id
 from flows.store.client import Store, open_store
 
+_TOLD_OF_A_KIND = 3  # in the log; of the others there is the number, and DEBUG
 _LAST_SECONDS = 5  # for the figures of a run that is ending; it may have been told to go
 
 
@@ -37,7 +40,7 @@ async def run_context(user_id: UUID) -> AsyncIterator[Path]:
         await store.passes.save_cost(user_id, run_id(), cost)
 
     async with open_store() as store, _asking(user_id, store, save_cost):
-        await _claim(store)
+        await _claim(user_id, store)
         with spool.folder(PassSettings().spool_dir, run_id()) as folder:
             yield folder
 
@@ -60,11 +63,17 @@ async def _asking(
 ) -> AsyncIterator[None]:
     """Opens the client of the models, and saves what was spent, also by a run that fails or is told to go."""
 
+    told = Counter[str]()
+
+    def tell(step: Step, status: str, figures: Mapping[str, int | str]) -> None:
+        told[status] += 1
+        log(user_id, step, status, figures, logging.INFO if told[status] <= _TOLD_OF_A_KIND else logging.DEBUG)
+
     def on_retry(step: Step, reason: str, failures: int) -> None:
-        log(user_id, step, "retry", {"reason": reason, "failures": failures})
+        tell(step, "retry", {"reason": reason, "failures": failures})
 
     def on_limited(step: Step, figures: Mapping[str, int | str]) -> None:
-        log(user_id, step, "limited", figures)
+        tell(step, "limited", figures)
 
     async with open_model(store.answers.pause, on_retry, on_limited) as model:
         try:
@@ -78,11 +87,16 @@ async def _asking(
         await save_cost(store, model.usage.as_json())
 
 
-async def _claim(store: Store) -> None:
+async def _claim(user_id: UUID, store: Store) -> None:
     """The hook has done this, unless the database was away; who else has the user, the first step says."""
+    run = current_run()
     async with get_client() as prefect:
         with contextlib.suppress(httpx.HTTPError, PrefectException):
             for what in await applied.missing(prefect):
                 get_run_logger().warning("the Prefect server lacks %s. Run: python -m deployments.apply", what)
         with contextlib.suppress(UserNotFound):
-            await status.claim(store, prefect, current_run())
+            row = await status.claim(store, prefect, run)
+            if row.owner == run_id():
+                attempt, model = row.attempts or 1, ModelSettings().extraction_model
+                trigger = await flow_runs.introduce(prefect, run, user_id, attempt, model)
+                events.emit("started", user_id, run_id(), {"attempt": attempt, "trigger": trigger, "model": model})

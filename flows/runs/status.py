@@ -6,21 +6,22 @@ it could not write, and what no hook saw, is set right by flows.reconciliation. 
 the user that has waited for it is started.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from prefect import Flow, State, get_client
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.events import emit_event
 from prefect.exceptions import ObjectNotFound
 
-from flows.errors import reported
-from flows.runs import deliveries, interruption, tag_slots
+from flows import events
+from flows.errors import ReportedError, reported
+from flows.records import FailedPass, Ownership
+from flows.runs import deliveries, interruption, run_report, tag_slots
 from flows.settings import PassSettings
 from flows.store.client import Store, open_store
-
-EXHAUSTED = "soulprint.full-pass.exhausted"
 
 _CRASHED = "Crashed: the process of the flow run ended before its work did"
 _CANCELLED = "Cancelled: cancelled by operator"
@@ -66,13 +67,37 @@ async def _write_end(flow_run: FlowRun, state: State) -> None:
             await deliveries.start_due(store, prefect, flow_run.deployment_id, user_id)
 
 
-async def claim(store: Store, prefect: PrefectClient, flow_run: FlowRun) -> bool:
-    """Makes the run the owner of its user, unless another run that is alive has it; returns whether it is."""
+async def claim(store: Store, prefect: PrefectClient, flow_run: FlowRun) -> Ownership:
+    """Makes the run the owner of its user, unless another run that is alive has it, or a newer one has had it."""
     user_id, run_id = UUID(str(flow_run.parameters["user_id"])), str(flow_run.id)
-    owner = await store.passes.claim(user_id, run_id, flow_run.parameters)
-    if owner != run_id and not await _is_alive(prefect, owner):
-        owner = await store.passes.claim(user_id, run_id, flow_run.parameters, replaces=owner)
-    return owner == run_id
+    if (newer := await _newer_owner(store, prefect, user_id, flow_run)) is not None:
+        return newer
+    row = await store.passes.claim(user_id, run_id, flow_run.parameters)
+    if row.owner != run_id and not await _is_alive(prefect, row.owner or ""):
+        row = await store.passes.claim(user_id, run_id, flow_run.parameters, replaces=row.owner or "")
+    return row
+
+
+async def _newer_owner(store: Store, prefect: PrefectClient, user_id: UUID, flow_run: FlowRun) -> Ownership | None:
+    """Who has had the user last, if that run was made later and has read something else.
+
+    Whoever retries an old run would bring an older export over a newer one.
+    """
+    columns = "user_id,full_pass_status,full_pass_run_id,full_pass_parameters"
+    row = (await store.passes.rows([user_id], columns)).get(user_id)
+    if row is None or row.full_pass_run_id in (None, "", str(flow_run.id)):
+        return None
+    owner = await _known(prefect, row.full_pass_run_id or "")
+    if owner is None or owner.created is None or flow_run.created is None or owner.created <= flow_run.created:
+        return None
+    if _asks(row.full_pass_parameters) == _asks(flow_run.parameters):
+        return None
+    return Ownership(found=True, owner=row.full_pass_run_id, status=row.full_pass_status)
+
+
+def _asks(parameters: Mapping[str, Any] | None) -> tuple[object, object]:
+    known = parameters or {}
+    return known.get("delivery_id"), known.get("storage_path")
 
 
 async def write_end(store: Store, prefect: PrefectClient, flow_run: FlowRun, state: State) -> None:
@@ -82,23 +107,33 @@ async def write_end(store: Store, prefect: PrefectClient, flow_run: FlowRun, sta
         case StateType.COMPLETED:
             await store.passes.complete(user_id, run_id)
         case StateType.FAILED:
-            error = reported(state.message)
-            await _fail(store, user_id, run_id, error.text, retry=not error.permanent, not_before=error.retry_at)
+            await write_failure(store, user_id, run_id, reported(state.message))
         case StateType.CANCELLED | StateType.CANCELLING:
-            await _fail(store, user_id, run_id, _CANCELLED, retry=False)
-            await tag_slots.release(prefect, flow_run.id)
+            failure = await _fail(store, user_id, run_id, _CANCELLED, retry=False)
+            await _clean_up(prefect, flow_run.id, failure)
         case _:
-            await write_crash(store, user_id, run_id)
-            await tag_slots.release(prefect, flow_run.id)
+            failure = await write_crash(store, user_id, run_id)
+            await _clean_up(prefect, flow_run.id, failure)
 
 
-async def write_crash(store: Store, user_id: UUID, run_id: str) -> None:
-    await _fail(store, user_id, run_id, _CRASHED, retry=True)
+async def write_failure(store: Store, user_id: UUID, run_id: str, error: ReportedError) -> FailedPass:
+    return await _fail(store, user_id, run_id, error.text, retry=not error.permanent, not_before=error.retry_at)
+
+
+async def write_crash(store: Store, user_id: UUID, run_id: str) -> FailedPass:
+    return await _fail(store, user_id, run_id, _CRASHED, retry=True)
+
+
+async def _clean_up(prefect: PrefectClient, run_id: UUID, failure: FailedPass) -> None:
+    """After a run whose process could not do it."""
+    await tag_slots.release(prefect, run_id)
+    if failure.failed:
+        await run_report.mark(prefect, run_id, failure.error)
 
 
 async def _fail(
     store: Store, user_id: UUID, run_id: str, error: str, *, retry: bool, not_before: datetime | None = None
-) -> None:
+) -> FailedPass:
     settings = PassSettings()
     failure = await store.passes.fail(
         user_id,
@@ -108,18 +143,21 @@ async def _fail(
         max_attempts=settings.full_pass_max_attempts,
         not_before=not_before,
     )
-    if failure.exhausted:
-        emit_event(
-            event=EXHAUSTED,
-            resource={"prefect.resource.id": f"soulprint.user.{user_id}", "soulprint.user-id": str(user_id)},
-            related=[{"prefect.resource.id": f"prefect.flow-run.{run_id}", "prefect.resource.role": "flow-run"}],
-            payload={"attempts": failure.attempts, "error": failure.error},
-        )
+    if failure.failed:
+        told = {"attempts": failure.attempts, "error": failure.error}
+        events.emit("failed", user_id, run_id, {**told, "next_retry_at": failure.next_retry_at})
+        if failure.exhausted:
+            events.emit("exhausted", user_id, run_id, told)
+    return failure
 
 
 async def _is_alive(prefect: PrefectClient, run_id: str) -> bool:
+    run = await _known(prefect, run_id)
+    return run is not None and run.state is not None and not run.state.is_final()
+
+
+async def _known(prefect: PrefectClient, run_id: str) -> FlowRun | None:
     try:
-        run = await prefect.read_flow_run(UUID(run_id))
+        return await prefect.read_flow_run(UUID(run_id))
     except (ObjectNotFound, ValueError):
-        return False
-    return run.state is not None and not run.state.is_final()
+        return None

@@ -23,18 +23,17 @@ class PassTable:
 
     async def claim(
         self, user_id: UUID, run_id: str, parameters: Mapping[str, Any], replaces: str | None = None
-    ) -> str:
+    ) -> Ownership:
         """Makes `run_id` the owner of the user and the status processing, unless another run is processing.
 
-        `replaces` names a run that is known to be dead. Returns the owner's run id, which is `run_id` on success.
+        `replaces` names a run that is known to be dead. The owner that is returned is `run_id` on success.
         Raises UserNotFound.
         """
         answer = await self._requests.rpc(
             "full_pass_claim",
             {"p_user_id": str(user_id), "p_run_id": run_id, "p_parameters": parameters, "p_replaces": replaces},
         )
-        row = _ownership(answer, user_id)
-        return row.owner or ""
+        return _ownership(answer, user_id)
 
     async def progress(self, user_id: UUID, run_id: str, stage: Step, percent: int) -> None:
         """Writes where the run is. Raises NotOwner when another run has the user, UserNotFound."""
@@ -44,7 +43,7 @@ class PassTable:
         )
         row = _ownership(answer, user_id)
         if row.owner != run_id or row.status != "processing":
-            raise NotOwner(owned_by(row.owner, row.status))
+            raise NotOwner(owned_by(row.owner, row.status, run_id))
 
     async def complete(self, user_id: UUID, run_id: str) -> bool:
         """Sets the status complete; returns whether it is, that is, whether the run still owned the user."""

@@ -129,11 +129,16 @@ def no_such_user(user_id: object) -> UserNotFound:
     return UserNotFound(f"user_profiles has no row for user {user_id}; create the profile, then trigger again")
 
 
-def owned_by(owner: str | None, status: str | None) -> str:
-    """The message of NotOwner."""
+def owned_by(owner: str | None, status: str | None, run_id: str = "") -> str:
+    """The message of NotOwner, to the run `run_id`."""
     if status == "processing":
         return f"flow run {owner} has this user; wait for it to end, or cancel it"
-    return f"this flow run does not own the user (status {status}, last run {owner})"
+    if owner == run_id:
+        return f"the pass of this flow run is over ({status})"
+    return (
+        f"flow run {owner} has come after this one ({status}), maybe with a newer export; retry that one, or deliver "
+        "the export again"
+    )
 
 
 def _unreachable(error: httpx.RequestError) -> StoreError:

@@ -339,6 +339,12 @@ class FullPassService:
             )
             return str(block.save(name, overwrite=True))
 
+    def artifacts(self, run_id: str, kind: str) -> list[Json]:
+        """Those of a run: `markdown`, `progress`."""
+        body = {"artifacts": {"flow_run_id": {"any_": [run_id]}, "type": {"any_": [kind]}}}
+        found: list[Json] = self.prefect.post("/artifacts/filter", json=body).raise_for_status().json()
+        return found
+
     def task_runs(self, run_id: str) -> list[Json]:
         body = {"flow_runs": {"id": {"any_": [run_id]}}, "limit": 200}
         found: list[Json] = self.prefect.post("/task_runs/filter", json=body).raise_for_status().json()

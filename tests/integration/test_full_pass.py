@@ -1,6 +1,7 @@
 """The whole flow on the real stack, told by what is in the database, in Prefect and in the log afterwards."""
 
 import json
+import re
 import zipfile
 from datetime import datetime
 from pathlib import Path
@@ -8,8 +9,9 @@ from uuid import UUID
 
 import pytest
 
+from flows import __version__
 from flows.records import Step
-from flows.settings import PassSettings
+from flows.settings import ModelSettings, PassSettings
 from flows.steps import STARTS_AT_PERCENT
 from tests import sample
 from tests.docs import sample_run as documented
@@ -115,14 +117,64 @@ def test_the_readme_shows_what_a_run_of_the_sample_prints(service, sample_run):
 def test_prefect_shows_a_task_per_step_and_extraction_under_its_tag(service, sample_run):
     _, run_id, _ = sample_run
     runs = service.task_runs(run_id)
-    names = {run["name"].rsplit("-", 1)[0] for run in runs}
-    assert set(Step) | {"extract_batch", "publish"} == names
+    calls = service.row(sample_run[0])["import_cost_json"]["by_step"][0]["calls"]
+    batches = [f"extract_facts {number}/{calls}" for number in (1, 2, 3)]
+    assert {run["name"] for run in runs} == {*Step, *batches, "summarise"}
     for run in runs:
-        assert ("extraction" in run["tags"]) == run["name"].startswith("extract_batch")
+        assert ("extraction" in run["tags"]) == (run["name"] in batches)
         assert run["state_type"] == "COMPLETED"
     assert service.prefect.get("/concurrency_limits/tag/extraction").json()["concurrency_limit"] == 3
-    report = service.prefect.post("/artifacts/filter", json={"artifacts": {"flow_run_id": {"any_": [run_id]}}}).json()
-    assert {artifact["key"] for artifact in report} == {"full-pass-report", "skipped-conversations"}
+
+
+@pytest.mark.xdist_group("sample run")
+def test_a_run_bears_its_user_attempt_trigger_model_and_version(service, sample_run):
+    user_id, run_id, _ = sample_run
+    run = service.run(run_id)
+    assert run["name"] == f"full-pass · {str(user_id)[:8]} · attempt 1"
+    model = ModelSettings.model_fields["extraction_model"].default
+    tags = {f"user:{user_id}", "trigger:manual", f"model:{model}", f"version:{__version__}"}
+    assert tags <= set(run["tags"])
+
+
+@pytest.mark.xdist_group("sample run")
+def test_a_runs_state_and_report_say_what_it_has_come_to(service, sample_run):
+    user_id, run_id, row = sample_run
+    message = service.run(run_id)["state"]["message"]
+    cost = row["import_cost_json"]["total"]["cost_usd"]
+    assert re.fullmatch(rf"complete: 300 conversations, 472 chunks, \d+ facts, \${cost:.2f}, \d+ (s|min)", message)
+    (report,) = service.artifacts(run_id, "markdown")
+    assert report["key"] == f"full-pass-{user_id}"
+    assert report["data"].startswith(f"**Completed: {message}**")
+    for number, step in enumerate(Step, 1):
+        assert f"| {number} {step} | completed | " in report["data"]
+    assert "Coverage: 100.00% of 472 chunks have an answer" in report["data"]
+    assert [fact.text for fact in sample.planted_facts() if fact.text in report["data"]] == []
+    (progress,) = service.artifacts(run_id, "progress")
+    assert progress["data"] == 100
+    assert progress["description"].startswith("472 of 472 chunks, ")
+
+
+@pytest.mark.xdist_group("sample run")
+def test_the_log_stays_short_and_ends_with_what_has_become_of_the_run(service, sample_run):
+    log = service.log(sample_run[1])
+    assert len(log) < 60
+    assert "Finished in state Completed('complete: 300 conversations" in log[-1]
+
+
+@pytest.mark.xdist_group("sample run")
+def test_automations_see_the_run_begin_each_step_and_the_end(service, sample_run):
+    user_id, run_id, _ = sample_run
+    related = {"any_resource": {"id": [f"prefect.flow-run.{run_id}"]}, "event": {"prefix": ["soulprint."]}}
+    body = {"filter": related, "limit": 50}
+    found = service.wait(
+        lambda: service.prefect.post("/events/filter", json=body).raise_for_status().json()["events"],
+        lambda events: any(event["event"].endswith(".completed") for event in events),
+    )
+    assert {event["resource"]["soulprint.user-id"] for event in found} == {str(user_id)}
+    steps = [event["payload"]["step"] for event in found if event["event"] == "soulprint.full-pass.step"]
+    assert sorted(steps) == sorted(Step)
+    (completed,) = (event["payload"] for event in found if event["event"] == "soulprint.full-pass.completed")
+    assert (completed["conversations"], completed["chunks"]) == (300, 472)
 
 
 def test_extraction_never_has_more_calls_in_flight_than_the_limit(service):
@@ -150,8 +202,7 @@ def test_what_is_skipped_is_in_the_log_and_in_an_artifact(service):
     assert service.row(user_id)["full_pass_status"] == "complete"
     (line,) = (line for line in service.log(run_id) if "chunk_conversations status=completed" in line)
     assert "skipped=3 skipped_no_messages=1 skipped_not_an_object=1 skipped_unknown_format=1" in line
-    asked = {"artifacts": {"flow_run_id": {"any_": [run_id]}, "key": {"any_": ["skipped-conversations"]}}}
-    (artifact,) = service.prefect.post("/artifacts/filter", json=asked).raise_for_status().json()
+    (artifact,) = service.artifacts(run_id, "markdown")
     assert "| unknown format | 1 |" in artifact["data"]
     assert "private words" not in artifact["data"]
 
@@ -179,12 +230,16 @@ def test_when_v2_fails_the_run_completes_and_the_old_sections_stay(service):
     service.messages.put("/_control", json={"faults": [fault]}).raise_for_status()
     user_id = service.new_user(soul_md='"old soul"', tools_md='"old tools"', soulprint_text="old text")
     run_id = service.run_here(user_id, service.upload(user_id, simple_export("I like tea.")))
-    assert service.ended(run_id)["state_type"] == "COMPLETED"
+    run = service.ended(run_id)
+    assert (run["state_type"], run["state_name"]) == ("COMPLETED", "Completed without sections")
+    assert "; without sections: regenerate-sections writes them at " in run["state"]["message"]
     row = service.settled(user_id, run_id)
     assert row["full_pass_status"] == "complete"
     assert "I like tea." in row["memory_md"]
+    (scheduled,) = service.made_runs(user_id)
+    assert {"trigger:retry", f"user:{user_id}"} <= set(service.run(scheduled)["tags"])
     assert (row["soul_md"], row["tools_md"], row["soulprint_text"]) == ('"old soul"', '"old tools"', "old text")
-    states = {run["name"].rsplit("-", 1)[0]: run["state_type"] for run in service.task_runs(run_id)}
+    states = {run["name"]: run["state_type"] for run in service.task_runs(run_id)}
     assert states["v2_regeneration"] == "FAILED"
     assert ("v2_regeneration", "failed") in service.boundaries(run_id)
     assert service.regenerate_sections(user_id)[0] == "Failed"
@@ -253,7 +308,9 @@ def test_a_user_who_is_not_there_fails_and_the_run_says_why(service):
     stranger = "00000000-0000-4000-8000-00000000dead"
     run = service.ended(service.run_here(UUID(stranger), f"imports/{stranger}/export.zip"))
     assert run["state_type"] == "FAILED"
-    assert "step=download_conversations: UserNotFound: user_profiles has no row" in run["state"]["message"]
+    assert run["state"]["message"].startswith(
+        "failed at download_conversations: UserNotFound: user_profiles has no row"
+    )
     assert "create the profile" in run["state"]["message"]
 
 
@@ -284,6 +341,11 @@ def test_a_reply_that_cannot_be_used_is_an_error_and_never_no_facts(service):
     row = service.full_pass(service.new_user(memory_md="old memory"), simple_export("I like tea."))
     assert row["full_pass_status"] == "failed"
     assert row["full_pass_error"].startswith("step=extract_facts: IncompleteExtraction: 1 of 1 chunks")
+    run = service.run(row["full_pass_run_id"])
+    assert run["state"]["message"].startswith("failed at extract_facts: IncompleteExtraction: 1 of 1 chunks")
+    assert re.search(r"; next attempt .*\d\d:\d\d UTC$", run["state"]["message"])
+    (report,) = service.artifacts(run["id"], "markdown")
+    assert report["data"].startswith(f"**Failed: {run['state']['message']}**")
     assert row["full_pass_next_retry_at"] is not None
     assert row["memory_md"] == "old memory"
     assert row["import_cost_json"]["total"]["calls"] == 2  # what a failed run has cost is known too
@@ -345,7 +407,7 @@ def test_a_running_pass_says_processing_and_where_it_is(hanging_run):
 @pytest.mark.xdist_group("hanging run")
 def test_a_second_run_for_the_same_user_ends_at_once_and_changes_nothing(service, hanging_run, second_run):
     user_id, run_id, before = hanging_run
-    assert second_run["state_type"] == "FAILED"
+    assert (second_run["state_type"], second_run["state_name"]) == ("CANCELLED", "Not run")
     assert f"NotOwner: flow run {run_id} has this user" in second_run["state"]["message"]
     assert service.row(user_id) == before
 

@@ -73,8 +73,7 @@ def test_a_far_smaller_export_removes_nothing_and_says_so_until_it_is_told_to_re
     assert row["full_pass_imports"]["chatgpt"].items() >= {"conversations": 43, "kept": 42}.items()
     (line,) = (line for line in service.log(run_id) if "save_chunks status=completed" in line)
     assert "written=0 unchanged=1 pruned=0 kept_conversations=42" in line
-    asked = {"artifacts": {"flow_run_id": {"any_": [run_id]}, "key": {"any_": ["full-pass-report"]}}}
-    (report,) = service.prefect.post("/artifacts/filter", json=asked).raise_for_status().json()
+    (report,) = service.artifacts(run_id, "markdown")
     assert "Kept: 42 conversations of `chatgpt`" in report["data"]
 
     with service.without_worker():

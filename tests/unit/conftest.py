@@ -6,7 +6,7 @@ they take seconds.
 
 import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def supabase() -> "Iterator[FakeSupabase]":
+def events(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What automations would see; there is no Prefect server, and Prefect would start one."""
+    emitted: list[dict[str, Any]] = []
+    monkeypatch.setattr("flows.events.emit_event", lambda **event: emitted.append(event))
+    return emitted
+
+
+@pytest.fixture
+def supabase(events: list[dict[str, Any]]) -> "Iterator[FakeSupabase]":
     """The current store, in memory."""
     from flows.store.client import use_store
     from tests.unit.fake_supabase import FakeSupabase

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun
+from prefect.client.schemas.objects import Artifact, FlowRun, State, StateType, TaskRun
 from prefect.exceptions import ObjectNotFound
 
 from flows.runs.tag_slots import EXTRACTING_TAG, SLOT_TAG
@@ -85,6 +85,7 @@ class FakePrefect:
         *,
         state: State[Any],
         parameters: dict[str, Any],
+        name: str,
         tags: list[str],
         idempotency_key: str,
     ) -> FlowRun:
@@ -93,7 +94,7 @@ class FakePrefect:
         for run in self.flow_runs:
             if run.idempotency_key == idempotency_key:
                 return run
-        run = self.run(StateType.SCHEDULED, idempotency_key=idempotency_key)
+        run = self.run(StateType.SCHEDULED, idempotency_key=idempotency_key, name=name)
         run.parameters, run.tags = parameters, tags
         return run
 
@@ -112,6 +113,9 @@ class FakePrefect:
         assert limit <= 200
         found = [run for run in self.flow_runs if _flow_run_matches(run, flow_run_filter)]
         return found[offset : offset + limit]
+
+    async def read_artifacts(self, **_: object) -> list[Artifact]:
+        return []
 
     async def read_flow_run_states(self, flow_run_id: UUID) -> list[State[Any]]:
         return self.earlier_states.get(flow_run_id, [])

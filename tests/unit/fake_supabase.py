@@ -101,7 +101,7 @@ class FakeSupabase(FakeDeliveries, FakeMemory):
         if row["full_pass_status"] == "processing" and owner not in (run_id, replaces):
             return {"found": True, "claimed": False, "owner": owner}
         row |= {"full_pass_status": "processing", "full_pass_run_id": run_id, "full_pass_parameters": parameters}
-        return {"found": True, "claimed": True, "owner": run_id}
+        return {"found": True, "claimed": True, "owner": run_id, "attempts": row.get("full_pass_attempts", 1)}
 
     def _full_pass_progress(self, user_id: str, run_id: str, stage: str, percent: int) -> Row:
         row = self.profiles.get(user_id)

@@ -39,7 +39,7 @@ def test_a_database_that_is_away_does_not_hide_the_error_and_nothing_is_asked_tw
         holds.lose()
     run = service.run(run_id)
     assert run["state_type"] == "FAILED"
-    assert "StepFailed: step=save_memory: StoreError: " in run["state"]["message"]
+    assert "failed at save_memory: StoreError: " in run["state"]["message"]
     assert service.row(user_id)["full_pass_status"] == "processing"
     assert service.tick(most_starts=0)["corrected"] >= 1  # rows that other tests have left, too
     row = service.row(user_id)
@@ -85,7 +85,7 @@ def test_a_run_that_has_lost_its_user_stops_in_the_middle_of_extraction(service)
         assert service.supabase.post("/rest/v1/rpc/full_pass_claim", json=claim).json()["claimed"]
     assert running.result() == run_id
     run = service.ended(run_id)
-    assert "step=extract_facts: NotOwner: " in run["state"]["message"]
+    assert "failed at extract_facts: NotOwner: " in run["state"]["message"]
     assert service.calls() < 60
     assert service.row(user_id)["full_pass_run_id"] == claim["p_run_id"]
 

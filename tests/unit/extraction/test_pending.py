@@ -55,7 +55,7 @@ def pending_of(chunks_file):
 
 async def ask_all(pending):
     async def hold(slot):
-        await extract.extract_batch.fn(1, pending, slot)
+        await extract.extract_batch.fn(1, 1, pending, slot)
 
     await SlotSharing(RUN, hold, pending.has_more).run(cast(Any, FakePrefect(limit=1)), pending.save_cost)
 

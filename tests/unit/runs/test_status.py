@@ -13,15 +13,8 @@ from tests.unit.fake_supabase import USER
 ENDED = "Flow run encountered an exception: StepFailed: step=save_chunks: "
 
 
-@pytest.fixture
-def events(monkeypatch):
-    emitted = []
-    monkeypatch.setattr("flows.runs.status.emit_event", lambda **event: emitted.append(event))
-    return emitted
-
-
 def claim(supabase, prefect, run):
-    return asyncio.run(status.claim(supabase.store(), prefect, run))
+    return asyncio.run(status.claim(supabase.store(), prefect, run)).owner == str(run.id)
 
 
 def end(supabase, prefect, run):
@@ -79,7 +72,7 @@ def test_the_row_says_how_the_run_has_ended(supabase, prefect, events, state, me
     assert row.get("full_pass_error") == error
     if error:
         assert (row["retry_after"] is not None) is is_retried
-    assert events == []
+    assert [event["event"] for event in events] == ([f"soulprint.full-pass.{row_says}"] if error else [])
 
 
 def test_a_run_that_ended_for_want_of_money_comes_back_when_there_is_some(supabase, prefect, events):
@@ -100,8 +93,9 @@ def test_the_last_attempt_is_told_to_automations(supabase, prefect, events):
     run = prefect.run(StateType.CRASHED, USER)
     supabase.owned(run_id=str(run.id), full_pass_attempts=5)
     end(supabase, prefect, run)
-    (event,) = events
-    assert event["event"] == status.EXHAUSTED
+    failed, event = events
+    assert [each["event"] for each in events] == ["soulprint.full-pass.failed", "soulprint.full-pass.exhausted"]
+    assert failed["related"][0]["prefect.resource.id"] == f"prefect.flow-run.{run.id}"
     assert event["resource"]["soulprint.user-id"] == str(USER)
     assert event["payload"]["attempts"] == 5
 

@@ -1,0 +1,226 @@
+"""What the page of a flow run shows of a pass, from its start on: artifacts with figures, never with text of the user.
+
+One report, updated in place, under a key of the user's: the page of artifacts lists users, and for each their runs. And
+while questions are asked, how many have been answered.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from uuid import UUID
+
+import httpx
+from prefect import get_client
+from prefect.artifacts import acreate_markdown_artifact, acreate_progress_artifact, aupdate_progress_artifact
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import ArtifactUpdate
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterKey,
+    ArtifactFilterType,
+)
+from prefect.client.schemas.objects import Artifact, FlowRun
+from prefect.client.schemas.sorting import ArtifactSort
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+
+from flows.llm.client import current_model
+from flows.llm.usage import RunUsage, Usage, dollars
+from flows.records import Step
+from flows.settings import StoreSettings
+from flows.steps import RunRecord, StepFigures
+
+_PROGRESS_SECONDS = 10.0
+#: A server that does not answer ends no pass for want of a report.
+_AWAY = (ObjectNotFound, PrefectHTTPStatusError, httpx.HTTPError)
+#: Of each step, which of its figures are how much went in, and how much came out.
+_IN_AND_OUT: dict[Step, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    Step.DOWNLOAD_CONVERSATIONS: ((), ("bytes",)),
+    Step.CHUNK_CONVERSATIONS: (("conversations",), ("chunks",)),
+    Step.SAVE_CHUNKS: ((), ("written", "unchanged", "pruned")),
+    Step.EXTRACT_FACTS: (("asked",), ("answered", "refused", "failed", "facts")),
+    Step.CONSOLIDATE_FACTS: (("statements",), ("current", "superseded")),
+    Step.HIERARCHICAL_REDUCE: ((), ("chosen", "left")),
+    Step.GENERATE_MEMORY: (("asked",), ("entries",)),
+    Step.SAVE_MEMORY: ((), ("added", "changed", "removed")),
+    Step.V2_REGENERATION: ((), ("kept",)),
+}
+_NO_LINK = "none yet"
+_AFTER = "run after this: "
+
+
+class RunReport:
+    """The report of one run. What Prefect does not take now, it gets with the next change."""
+
+    def __init__(self, user_id: UUID, run: FlowRun, record: RunRecord):
+        self._user_id, self._run, self._record = user_id, run, record
+        self._began = datetime.now(UTC)
+        self._usage = RunUsage()
+        self._report: UUID | None = None
+        self._bar: UUID | None = None
+        self._bar_at = 0.0
+        self._before = "none"
+
+    async def update(self, heading: str = "running", remedy: str = "") -> None:
+        """Shows how far the run is. The first time it makes the report, and links to it from the run before."""
+        with contextlib.suppress(LookupError):
+            self._usage = current_model().usage
+        with contextlib.suppress(*_AWAY):
+            await self._show(heading, remedy)
+
+    async def _show(self, heading: str, remedy: str) -> None:
+        async with get_client() as prefect:
+            if self._report is None:
+                self._before = await _link_from_the_run_before(prefect, self._user_id, self._run)
+                self._report = await acreate_markdown_artifact(
+                    key=key(self._user_id), description=f"Full pass of user {self._user_id}", markdown="…"
+                )
+            update = ArtifactUpdate(data=self._markdown(heading, remedy))
+            await prefect.update_artifact(self._report, update)
+
+    async def end(self, state: str, message: str = "") -> None:
+        await self.update(f"{state}: {message}" if message else state, _remedy(state, message, self._user_id))
+        await self.progress(last=True)
+
+    async def progress(self, last: bool = False) -> None:
+        """Shows how many questions are answered, how fast, and when all will be."""
+        if not self._record.to_ask or (not last and time.monotonic() - self._bar_at < _PROGRESS_SECONDS):
+            return
+        self._bar_at = time.monotonic()
+        percent, told = 100 * self._record.asked / self._record.to_ask, self._pace()
+        with contextlib.suppress(*_AWAY):
+            if self._bar is None:
+                self._bar = await acreate_progress_artifact(progress=percent, description=told)
+            else:
+                await aupdate_progress_artifact(self._bar, progress=percent, description=told)
+
+    def _pace(self) -> str:
+        step = self._record.steps[Step.EXTRACT_FACTS]
+        minutes = max(step.so_far(), 1) / 60
+        done, total, calls = self._record.asked, self._record.to_ask, self._usage.total(Step.EXTRACT_FACTS).calls
+        told = f"{done:,} of {total:,} chunks, {calls / minutes:,.0f} calls a minute"
+        if step.status != "running" or not done:
+            return told
+        return f"{told}, done in about {duration(60 * minutes * (total - done) / done)}"
+
+    def _markdown(self, heading: str, remedy: str) -> str:
+        took = duration((datetime.now(UTC) - self._began).total_seconds())
+        return "\n".join(
+            [
+                f"**{heading}**",
+                "",
+                f"began {self._began:%Y-%m-%d %H:%M} UTC, took {took} · {self._run.name}",
+                "",
+                *([f"What to do: {remedy}", ""] if remedy else []),
+                *self._warnings(),
+                *self._table(),
+                *self._coverage(),
+                *self._left_out(),
+                "",
+                f"- run before this: {self._before}",
+                f"- {_AFTER}{_NO_LINK}",
+                f"- [row of the user]({_row(self._user_id)}), with the service key",
+            ]
+        )
+
+    def _table(self) -> Iterator[str]:
+        yield "| step | status | time | in | out | calls | tokens in, out | retries | cost |"
+        yield "|---|---|---:|---|---|---:|---:|---:|---:|"
+        for number, name in enumerate(Step, 1):
+            step, usage = self._record.steps.get(name, StepFigures(status="—")), self._usage.total(name)
+            into, out = (", ".join(_figures(step, names)) for names in _IN_AND_OUT[name])
+            time_taken = duration(step.so_far()) if step.began else ""
+            yield f"| {number} {name} | {step.status} | {time_taken} | {into} | {out} | {_cells(usage)} |"
+        yield f"| total | | | | | {_cells(self._usage.total())} |"
+
+    def _coverage(self) -> Iterator[str]:
+        if (extraction := self._record.steps.get(Step.EXTRACT_FACTS)) and "coverage" in extraction.values:
+            found = extraction.values
+            yield ""
+            yield (
+                f"Coverage: {found['coverage']} of {found['chunks']:,} chunks have an answer; the model refused "
+                f"{found['refused']:,}, {found['failed']:,} failed."
+            )
+
+    def _left_out(self) -> Iterator[str]:
+        counts = {why: count for step in self._record.steps.values() for why, count in step.left_out.items()}
+        if counts:
+            yield from ("", "| left out of the export because | |", "|---|---:|")
+            yield from (f"| {why} | {count:,} |" for why, count in sorted(counts.items(), key=lambda found: -found[1]))
+
+    def _warnings(self) -> Iterator[str]:
+        for step in self._record.steps.values():
+            yield from (f"- {warning}" for warning in step.warnings)
+        yield ""
+
+
+async def mark(prefect: PrefectClient, run_id: UUID, heading: str) -> None:
+    """Writes over the report of a run how it has ended; for whoever finds out what the run itself could not say."""
+    asked = ArtifactFilter(
+        flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]), type=ArtifactFilterType(any_=["markdown"])
+    )
+    with contextlib.suppress(*_AWAY):
+        for report in await prefect.read_artifacts(artifact_filter=asked, sort=ArtifactSort.UPDATED_DESC, limit=1):
+            _, _, rest = str(report.data).partition("\n")
+            await prefect.update_artifact(report.id, ArtifactUpdate(data=f"**{heading}**\n{rest}"))
+
+
+def key(user_id: UUID) -> str:
+    return f"full-pass-{user_id}"
+
+
+def duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+async def _link_from_the_run_before(prefect: PrefectClient, user_id: UUID, run: FlowRun) -> str:
+    """Returns the link to it; "none" when the user had none."""
+    asked = ArtifactFilter(key=ArtifactFilterKey(any_=[key(user_id)]))
+    found = await prefect.read_artifacts(artifact_filter=asked, sort=ArtifactSort.UPDATED_DESC, limit=1)
+    for report in found:
+        if report.flow_run_id == run.id:  # it goes on after a suspension, or was begun again
+            return _kept_link(report)
+        if report.flow_run_id is not None:
+            data = str(report.data).replace(f"{_AFTER}{_NO_LINK}", f"{_AFTER}{_link(run.id)}")
+            await prefect.update_artifact(report.id, ArtifactUpdate(data=data))
+            return _link(report.flow_run_id)
+    return "none"
+
+
+def _kept_link(report: Artifact) -> str:
+    _, _, after = str(report.data).partition("run before this: ")
+    return after.partition("\n")[0] or "none"
+
+
+def _link(run_id: UUID) -> str:
+    return f"[{str(run_id)[:8]}](/runs/flow-run/{run_id})"
+
+
+def _row(user_id: UUID) -> str:
+    return f"{str(StoreSettings().supabase_url).rstrip('/')}/rest/v1/user_profiles?user_id=eq.{user_id}"
+
+
+def _figures(step: StepFigures, names: tuple[str, ...]) -> Iterator[str]:
+    for name in names:
+        if name in step.values:
+            value = step.values[name]
+            yield f"{value:,} {name}" if isinstance(value, int) else f"{value} {name}"
+
+
+def _cells(usage: Usage) -> str:
+    if not usage.calls and not usage.retries:
+        return " | | | "
+    tokens = f"{usage.prompt_tokens:,}, {usage.output_tokens:,}"
+    return f"{usage.calls:,} | {tokens} | {usage.retries:,} | {dollars(usage.cost_usd)}"
+
+
+def _remedy(state: str, message: str, user_id: UUID) -> str:
+    if state == "Failed":
+        return f'what the error says; then Retry, or `POST /retry-full-pass` with `{{"user_id": "{user_id}"}}`.'
+    if state == "Suspended":
+        return "Resume here goes on where it stopped; what was answered is kept."
+    return ""
