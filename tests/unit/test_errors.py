@@ -6,7 +6,7 @@ import postgrest
 import pytest
 from pydantic import BaseModel
 
-from flows.errors import ExportError, InvalidReply, ReportedError, StepFailed, describe, reported
+from flows.errors import ExportError, InvalidReply, ReportedError, StepFailed, describe, failed_message, reported
 from flows.records import Step
 
 
@@ -65,6 +65,18 @@ def test_of_an_error_that_is_not_ours_only_the_type_is_read(message):
     assert "private words" not in error.text
     assert error.text.endswith(": unexpected; the flow run's log shows where")
     assert not error.permanent
+
+
+@pytest.mark.parametrize(
+    "outlook", ["", "next attempt 14:20 UTC", "that was the last attempt", "not tried again by itself"]
+)
+def test_an_error_is_read_back_without_what_comes_next(outlook):
+    error = "step=chunk_conversations: ExportError: the export is empty; upload it again"
+    assert reported(failed_message(error, outlook)) == ReportedError(error, "ExportError", True)
+
+
+def test_why_a_run_was_not_to_begin_is_read_back():
+    assert reported("not run: NotOwner: flow run x has this user").type == "NotOwner"
 
 
 def test_a_full_disk_says_where_to_make_room():

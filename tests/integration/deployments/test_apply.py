@@ -155,3 +155,16 @@ def test_what_is_applied_again_follows_its_settings(service):
         assert automation["trigger"]["within"] == seconds
         queue = service.prefect.get("/work_pools/full-pass/queues/upkeep").raise_for_status().json()
         assert queue["concurrency_limit"] == 1  # one tick at a time
+
+
+@pytest.mark.usefixtures("usual_afterwards")
+def test_an_automation_that_an_operator_has_paused_stays_so(service):
+    named = {"automations": {"name": {"any_": ["full-pass-crash-silent-runs"]}}}
+    (automation,) = service.prefect.post("/automations/filter", json=named).raise_for_status().json()
+    address = f"/automations/{automation['id']}"
+    service.prefect.patch(address, json={"enabled": False}).raise_for_status()
+    try:
+        service.prepare_server()
+        assert not service.prefect.get(address).raise_for_status().json()["enabled"]
+    finally:
+        service.prefect.patch(address, json={"enabled": True}).raise_for_status()

@@ -41,6 +41,16 @@ def test_a_user_is_taken_over_only_from_a_run_that_has_ended(supabase, prefect, 
     assert supabase.row()["full_pass_run_id"] == str(run.id if taken else owner.id)
 
 
+@pytest.mark.parametrize(("read", "taken"), [("of the newer run", False), ("the same", True)])
+def test_an_old_run_that_is_retried_leaves_a_newer_export_alone(supabase, prefect, read, taken):
+    old = prefect.run(StateType.RUNNING, USER)
+    old.parameters["delivery_id"] = "the same"
+    newer = prefect.run(StateType.COMPLETED, USER)
+    supabase.owned(run_id=str(newer.id), full_pass_status="complete", full_pass_parameters={"delivery_id": read})
+    assert claim(supabase, prefect, old) is taken
+    assert supabase.row()["full_pass_run_id"] == str(old.id if taken else newer.id)
+
+
 @pytest.mark.parametrize("owner", ["33333333-0000-4000-8000-000000000001", "", "of another system"])
 def test_an_owner_that_prefect_does_not_know_is_not_alive(supabase, prefect, owner):
     supabase.owned(run_id=owner)
