@@ -62,12 +62,20 @@ class Topology:
         podman("stop", self.container(service))
         return time.monotonic() - began
 
+    def kill(self, service: str) -> None:
+        """As a machine that is gone: no process of it has another moment."""
+        podman("kill", "--signal", "KILL", self.container(service))
+
     def remove(self, service: str) -> None:
         podman("rm", "--force", "--time", "5", self.container(service), check=False)
 
     def pid(self, service: str) -> int:
         """Of its first process."""
         return int(podman("inspect", "--format", "{{.State.Pid}}", self.container(service)))
+
+    def grace(self, service: str) -> float:
+        """Seconds from SIGTERM to SIGKILL."""
+        return float(self.services[service]["stop_grace_period"].removesuffix("s"))
 
     def exit_code(self, service: str) -> int:
         return int(podman("inspect", "--format", "{{.State.ExitCode}}", self.container(service)))
@@ -89,7 +97,8 @@ class Topology:
         if podman("ps", running, "--quiet", "--filter", f"name=^{self.container(service)}$") == "":
             self.start(service)
         if once:
-            assert podman("wait", self.container(service)).strip() == "0", self.log(service)
+            podman("wait", self.container(service), check=False)  # of one that has ended, it may know nothing any more
+            assert self.exit_code(service) == 0, self.log(service)
         elif condition == "service_healthy":
             until(lambda: self._becomes_healthy(service))
 

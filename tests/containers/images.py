@@ -12,7 +12,8 @@ from deployments.local.stack import ROOT
 TOOLS = ("podman", "buildah", "runc", "mmdebstrap", "ip")
 HOW = "as root on Debian: apt-get install podman buildah runc mmdebstrap iproute2"
 
-BASE = "docker.io/library/python:3.11-slim-bookworm"  # as the Dockerfile names it
+DOCKERFILE = ROOT / "deployments" / "Dockerfile"
+BASE = "docker.io/library/" + DOCKERFILE.read_text().partition("ARG PYTHON=")[2].split()[0]
 IMAGE = "localhost/soulprint-full-pass:tested"
 POSTGRES, REDIS = "localhost/soulprint-postgres:stand-in", "localhost/soulprint-redis:stand-in"
 
@@ -39,7 +40,7 @@ def build() -> None:
         pip.write_text(_pip_settings())
         ignored = ROOT / "deployments" / "Dockerfile.dockerignore"
         given = ("--ignorefile", str(ignored), "--secret", f"id=pip,src={pip}")
-        _build(IMAGE, ROOT / "deployments" / "Dockerfile", ROOT, *given)
+        _build(IMAGE, DOCKERFILE, ROOT, *given)
     for image, target in ((POSTGRES, "postgres"), (REDIS, "redis")):
         _build(image, _HERE / "stand_ins.Dockerfile", _HERE, "--target", target, "--build-arg", f"BASE={BASE}")
 
