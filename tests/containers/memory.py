@@ -68,4 +68,5 @@ def _group_of(pid: int) -> tuple[Path, bool]:
 
 
 def _number(file: Path, name: str) -> int:
-    return next(int(line.split()[1]) for line in file.read_text().splitlines() if line.split()[0] == name)
+    numbers = {line.split()[0]: line.split()[1] for line in file.read_text().splitlines() if len(line.split()) > 1}
+    return int(numbers[name])  # a process that has ended and waits to be buried has none

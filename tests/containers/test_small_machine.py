@@ -15,7 +15,7 @@ from tests.integration.service import FullPassService
 pytestmark = pytest.mark.containers
 
 _MB_PER_CONVERSATION = 0.0179
-_LONGEST_SECONDS = 3_600  # 300 MB are some 9,000 calls
+_LONGEST_SECONDS = 3_600  # on a busy machine; 300 MB, given by hand, are some 9,000 calls
 #: Both processes, as on a host that has no more than this; the worker is the one that SIGTERM reaches.
 _BOTH = (
     "python -m deployments.webhook --host 127.0.0.1 --port 8000 & exec python -m deployments.worker --with-healthcheck"
@@ -53,7 +53,7 @@ def _megabytes(export: Path) -> float:
         return archive.getinfo("conversations.json").file_size / 1e6
 
 
-@pytest.mark.parametrize("megabytes", [5, 300])
+@pytest.mark.parametrize("megabytes", [5, 30])
 def test_a_pass_and_a_tick_have_room(
     machine: str,
     topology: Topology,
@@ -71,7 +71,7 @@ def test_a_pass_and_a_tick_have_room(
         tick = service.start("retry-failed/retry-failed")
         assert service.ended(tick)["state_type"] == "COMPLETED"
         assert service.ended(run_id, _LONGEST_SECONDS)["state_type"] == "COMPLETED"
-    show(f"{_megabytes(export):.0f} MB of JSON: {watch.peak_mb:.0f} MB at most of 512 ({watch})")
+    show(f"{_megabytes(export):.0f} MB of JSON: {watch.peak_mb:.0f} MB at most of 537 ({watch})")
     assert watch.kills == 0
     assert service.succeeded(user_id)["memory_md"]
     assert _receiver_answers()
