@@ -56,14 +56,15 @@ class Requests(Protocol):
 
 
 async def pages(requests: Requests, query: Query) -> AsyncIterator[Row]:
-    """All rows in the order of the query's `order`, page by page; without those where it is null.
+    """All rows in the order of the query's `order`, page by page of `limit` rows; without those where it is null.
 
     How many rows a page may have, only the project knows, so a short page says nothing. The last one is that which has
     as many rows as there are left, or none. Counting reads all that are left, so only a page that may be the last, by
     the count before, is counted.
     """
-    query = replace(query, after=query.after or "", limit=_PAGE)
-    left, size = 0, _PAGE
+    size = query.limit or _PAGE
+    query = replace(query, after=query.after or "", limit=size)
+    left = 0
     while True:
         page = await requests.select(replace(query, counted=left <= size))
         for row in page.rows:
