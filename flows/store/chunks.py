@@ -9,7 +9,7 @@ from flows.records import Import, SpooledChunk, StoredChunk
 from flows.store.requests import Query, Requests, Row, pages
 
 _WHOLE = ",".join(SpooledChunk.__struct_fields__)
-#: A thousand would be 8 MB of text, and many times that while a page is decoded: of 25,000 chunks 195 MB in place of 35.
+#: A thousand take many times their 8 MB while a page is decoded: with 25,000 chunks 195 MB, these 35.
 _TEXTS_AT_ONCE = 100
 
 
