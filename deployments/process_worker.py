@@ -19,8 +19,7 @@ from uuid import UUID
 import anyio
 import anyio.abc
 import httpx
-from prefect import Flow
-from prefect.client.orchestration import PrefectClient
+from prefect import Flow, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.exceptions import PrefectException
@@ -41,14 +40,15 @@ _KILLED_SECONDS = 2.0
 _POLL_SECONDS = 0.1
 
 
-async def _hooks_of(client: PrefectClient, flow_run: FlowRun) -> Flow[..., object]:
+async def _hooks_of(flow_run: FlowRun) -> Flow[..., object]:
     """Of a run's flow what is to be done when its process has died.
 
     Prefect would import all of it, and Claude's SDK would stay in the worker's memory.
     """
     from flows.runs import status
 
-    is_pass = (await client.read_flow(flow_run.flow_id)).name == _FLOW
+    async with get_client() as prefect:
+        is_pass = (await prefect.read_flow(flow_run.flow_id)).name == _FLOW
 
     def only_hooks() -> object:
         return None

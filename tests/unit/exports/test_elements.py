@@ -115,8 +115,8 @@ def test_a_million_levels_are_too_deep(bracket):
         b'[{"title": 1}' + b" " * 30_000_000,
         b'[{"title": 1}' + b"} " * 10_000_000,
         b'[{"title": 1}, {"x": "' + b"\\" * 30_000_001,
-        b'[{"title": 1}, ' + b'{"title": "}, ' * 250_000,
-        b'[{"title": 1}, ' + b'{"x": 1}, ' * 200_000,
+        b'[{"title": 1}, ' + b'{"title": "}, ' * 125_000,
+        b'[{"title": 1}, ' + b'{"x": 1}, ' * 100_000,
     ],
     ids=[
         "endless string",

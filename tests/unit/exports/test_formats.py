@@ -185,7 +185,7 @@ def test_a_conversation_of_too_many_messages_is_skipped_and_a_deep_one_is_read(t
         mapping = f'{{"n0":{{"parent":null}},{",".join(links)},"end":{last}}}'
         return f'{{"id":"c{length}","mapping":{mapping},"current_node":"end"}}'
 
-    skipped, deep = read(write(tmp_path, f"[{chain(310_000)},{chain(200_000)}]".encode()))
+    skipped, deep = read(write(tmp_path, f"[{chain(310_000)},{chain(50_000)}]".encode()))
     assert skipped == Skipped("too many messages")
     assert texts(deep) == ["at the end"]
 

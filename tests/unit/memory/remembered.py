@@ -5,7 +5,7 @@ import json
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, NamedTuple
-from uuid import uuid5
+from uuid import UUID, uuid5
 
 import msgspec
 
@@ -32,13 +32,17 @@ class Remembered:
     def __init__(self, supabase: FakeSupabase, model: InProcessModel, folder: Path):
         self.supabase, self.model, self._folder = supabase, model, folder
         self.facts: list[KnownFact] = []
+        self._ids = set[UUID | None]()
         supabase.owned()
 
     def know(self, text: str, **fields: Any) -> KnownFact:
         """One fact more."""
         defaults: dict[str, Any] = {"kind": "preference", "conversations": 1, "said_last": "2026-01-01T00:00:00Z"}
         fact = KnownFact(text=text, id=uuid5(USER, text), **defaults | fields)
-        self.facts = [*(each for each in self.facts if each.id != fact.id), fact]
+        if fact.id in self._ids:
+            self.facts = [each for each in self.facts if each.id != fact.id]
+        self._ids.add(fact.id)
+        self.facts.append(fact)
         return fact
 
     def remember(self, *faults: Fault) -> Pass:
