@@ -17,10 +17,10 @@ from deployments.local.supervisor import Supervisor
 from tests.conformance.supabase import SECRET, Project
 from tests.conftest import clean_environment, copy_of
 from tests.integration.store.sql import Database
-from tests.unit.conftest import model, supabase
+from tests.unit.conftest import events, model, supabase
 from tests.unit.fake_model import KEY
 
-__all__ = ["model", "routes", "stand_in", "supabase"]
+__all__ = ["events", "model", "routes", "stand_in", "supabase"]
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ def test_either_key_reads_writes_and_downloads(project, tmp_path, key):
         owner = await store.passes.claim(user_id, "run", {})
         rows = await store.passes.rows([user_id], "user_id,full_pass_status")
         size = await store.exports.download(f"{user_id}/export.zip", user_id, tmp_path / "export")
-        return owner, rows[user_id].full_pass_status, size
+        return owner.owner, rows[user_id].full_pass_status, size
 
     assert project.use(work, SUPABASE_SERVICE_KEY=key) == ("run", "processing", len(b"the export"))
 
