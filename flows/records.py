@@ -279,7 +279,7 @@ class Import(Struct):
 class Delivered(Struct):
     """What became of a delivery at the door."""
 
-    answer: Literal["new", "same", "no_user", "conflict", "limited"]
+    answer: Literal["new", "same", "no_user", "no_bucket", "no_object", "conflict", "limited"]
     delivery_id: UUID | None = None
     state: Literal["waiting", "started", "ended", "superseded"] | None = None
     flow_run_id: str | None = None

@@ -23,7 +23,8 @@ async def accept(starter: Starter, delivery: Delivery, key: str, settings: Webho
         raise Refusal(422, f"Idempotency-Key is longer than {MAX_KEY_CHARACTERS} characters")
     taken = await starter.store.deliveries.deliver(
         delivery.user_id,
-        await _versions(starter.store, names),
+        settings.storage_bucket,
+        await _files(starter.store, names),
         file_type=delivery.file_type,
         conversation_count=delivery.conversation_count,
         replaces=delivery.replace,
@@ -32,7 +33,7 @@ async def accept(starter: Starter, delivery: Delivery, key: str, settings: Webho
         most_a_day=settings.full_pass_max_per_day,
         most_usd_a_month=settings.full_pass_user_monthly_usd,
     )
-    _check(taken, delivery.user_id)
+    _check(taken, delivery.user_id, settings.storage_bucket)
     assert taken.delivery_id is not None
     run_id = UUID(taken.flow_run_id) if taken.flow_run_id else None
     if taken.state == "started" and run_id is None:
@@ -60,17 +61,24 @@ def _asked(names: list[str]) -> str | list[str]:
     return names[0] if len(names) == 1 else names
 
 
-async def _versions(store: Store, names: list[str]) -> list[tuple[str, str | None]]:
+async def _files(store: Store, names: list[str]) -> list[str]:
+    """The objects that are named, and those in folders that are."""
+    if not any(name.endswith("/") for name in names):
+        return names
     try:
-        return list((await objects(store.exports, names)).items())
+        return list(await objects(store.exports, names))
     except ExportError as error:
         raise Refusal(422, f"storage_path: {error}") from None
 
 
-def _check(taken: Delivered, user_id: UUID) -> None:
+def _check(taken: Delivered, user_id: UUID, bucket: str) -> None:
     match taken.answer:
         case "no_user":
             raise Refusal(404, f"user_profiles has no row for user {user_id}; create the profile, then deliver again")
+        case "no_bucket":
+            raise Refusal(503, f"there is no bucket {bucket!r}; make it, or set STORAGE_BUCKET", retry_after=60)
+        case "no_object":
+            raise Refusal(422, f"storage_path: there is no such object in bucket {bucket!r}; upload the export there")
         case "conflict":
             raise Refusal(422, "this Idempotency-Key came with another body before; a new delivery needs a new key")
         case "limited":

@@ -6,6 +6,7 @@ delivery is answered when it is remembered; its run follows, and what is lost on
 
 import asyncio
 import logging
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -20,9 +21,9 @@ from flows.store.client import Store
 
 logger = logging.getLogger("soulprint.receiver")
 
-_AT_ONCE = 4
-_WAITED_FOR = 8  # runs that are being made, up to which an answer waits for its own
-_MOST = 2_000  # and up to which one is begun here
+_AT_ONCE = 4  # runs: of one more the answer does not wait for it
+_BEHIND = 1  # of those, at once: in a burst the answers have the machine first
+_MOST = 2_000  # that are begun here
 _SECONDS = 30.0  # for one
 
 
@@ -34,7 +35,7 @@ class Starter:
     prefect: PrefectClient
     deployment: str
     _deployment_id: UUID | None = None
-    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
+    _behind: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_BEHIND))
     begun: set[asyncio.Task[UUID]] = field(default_factory=set)
 
     async def start(self, user_id: UUID, delivery_id: UUID) -> UUID | None:
@@ -44,8 +45,8 @@ class Starter:
         """
         if len(self.begun) >= _MOST:
             return None
-        crowded = len(self.begun) >= _WAITED_FOR
-        task = asyncio.create_task(self._start(user_id, delivery_id))
+        crowded = len(self.begun) >= _AT_ONCE
+        task = asyncio.create_task(self._start(user_id, delivery_id, self._behind if crowded else nullcontext()))
         self.begun.add(task)
         task.add_done_callback(self._ended)
         return None if crowded else await asyncio.shield(task)
@@ -66,8 +67,8 @@ class Starter:
             task.cancel()
         await asyncio.gather(*self.begun, return_exceptions=True)
 
-    async def _start(self, user_id: UUID, delivery_id: UUID) -> UUID:
-        async with self._slots, asyncio.timeout(_SECONDS):
+    async def _start(self, user_id: UUID, delivery_id: UUID, turn: AbstractAsyncContextManager[None]) -> UUID:
+        async with turn, asyncio.timeout(_SECONDS):
             identity = await self.deployment_id()
             try:
                 run = await deliveries.start(self.store, self.prefect, identity, user_id, delivery_id)

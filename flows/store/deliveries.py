@@ -21,7 +21,8 @@ class DeliveryTable:
     async def deliver(
         self,
         user_id: UUID,
-        objects: Sequence[tuple[str, str | None]],
+        bucket: str,
+        names: Sequence[str],
         *,
         file_type: str | None,
         conversation_count: int | None,
@@ -31,13 +32,13 @@ class DeliveryTable:
         most_a_day: int,
         most_usd_a_month: float | None,
     ) -> Delivered:
-        """Takes a delivery of objects, each a name in the bucket and its version. What has come before is the same."""
+        """Takes a delivery of objects, by their names in the bucket. What has come before is the same."""
         answer = await self._requests.rpc(
-            "full_pass_deliver",
+            "full_pass_deliver_stored",
             {
                 "p_user_id": str(user_id),
-                "p_object_names": [name for name, _ in objects],
-                "p_object_versions": [version for _, version in objects],
+                "p_bucket": bucket,
+                "p_object_names": list(names),
                 "p_file_type": file_type,
                 "p_conversation_count": conversation_count,
                 "p_replaces": replaces,

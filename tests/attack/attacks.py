@@ -29,6 +29,7 @@ def a_burst(door: Door, users: int = 200, deliveries: int = 1_000) -> str:
         runs = door.runs_of(names)
         lost, doubled = users - len(runs), sum(runs.values()) - len(runs)
         figures = f"{burst.figures()}, {lost} lost, {doubled} doubled, receiver {door.megabytes():.0f} MB"
+        figures += f"; {burst.cpu_figures()}"
     assert (lost, doubled) == (0, 0), figures
     if door.quiet:
         assert burst.rate >= _LEAST_RATE, figures

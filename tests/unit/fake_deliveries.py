@@ -11,12 +11,13 @@ class FakeDeliveries:
 
     profiles: dict[str, Row]
     tables: dict[str, list[Row]]
+    objects: dict[str, str]  # of Storage, as their versions
 
-    def _full_pass_deliver(
+    def _full_pass_deliver_stored(
         self,
         user_id: str,
+        bucket: str,
         object_names: list[str],
-        object_versions: list[str | None],
         file_type: str | None,
         conversation_count: int | None,
         replaces: bool,
@@ -25,6 +26,9 @@ class FakeDeliveries:
         most: int,
         most_usd: float | None,
     ) -> Row:
+        if not self.objects.keys() >= set(object_names):
+            return {"answer": "no_object"}
+        object_versions = [self.objects[name] for name in object_names]
         if user_id not in self.profiles:
             return {"answer": "no_user"}
         rows = self._deliveries_of(user_id)

@@ -45,6 +45,7 @@ class FakeSupabase(FakeDeliveries, FakeMemory):
             "memory_erasures": [],
             "memory_versions": [],
         }
+        self.objects: dict[str, str] = {}
         self.pauses: dict[str, float] = {}
         self.progress: list[tuple[str, int]] = []
         self.selects = 0

@@ -185,3 +185,32 @@ def test_what_is_long_over_is_forgotten(active):
     active.run("update full_pass_deliveries set received_at = now() - interval '63 days'")
     deliver(active, "b")
     assert states(active) == ["started"]
+
+
+def deliver_stored(db, *names, bucket="imports"):
+    sql = "select full_pass_deliver_stored($1, $2, $3, 'zip', 12, false, null, 'body', 20, null)"
+    return json.loads(db.value(sql, USER, bucket, list(names), **SERVICE))
+
+
+@pytest.fixture
+def stored(db):
+    """Two objects in Storage."""
+    add = "insert into storage.objects (bucket_id, name, metadata) values ('imports', $1, $2)"
+    for name in ("a.zip", "b.zip"):
+        db.run(add, f"{USER}/{name}", json.dumps({"eTag": f'"{name}"'}))
+    return db
+
+
+def test_a_delivery_has_the_versions_that_its_objects_have_in_storage(stored):
+    names = [f"{USER}/b.zip", f"{USER}/a.zip"]
+    assert deliver_stored(stored, *names)["answer"] == "new"
+    assert stored.value("select object_versions from full_pass_deliveries") == ['"b.zip"', '"a.zip"']
+    assert deliver_stored(stored, *names)["answer"] == "same"
+    stored.run('update storage.objects set metadata = \'{"eTag": "new"}\' where name = $1', names[0])
+    assert deliver_stored(stored, *names)["answer"] == "new"
+
+
+def test_what_is_not_in_storage_is_told_apart_from_a_bucket_that_is_not(stored):
+    assert deliver_stored(stored, f"{USER}/a.zip", f"{USER}/c.zip") == {"answer": "no_object"}
+    assert deliver_stored(stored, f"{USER}/a.zip", bucket="others") == {"answer": "no_bucket"}
+    assert stored.value("select count(*) from full_pass_deliveries") == 0

@@ -20,8 +20,8 @@ KEY, OTHER_KEY = "k" * 32, "another-key-which-is-long-enough-too"
 class Bucket:
     """Objects by name, as their versions."""
 
-    def __init__(self) -> None:
-        self.versions: dict[str, str] = {}
+    def __init__(self, versions: dict[str, str]):
+        self.versions = versions
 
     async def version(self, name: str) -> str:
         if name not in self.versions:
@@ -37,7 +37,7 @@ class Bucket:
 
 class Receiver:
     def __init__(self, supabase: FakeSupabase, prefect: FakePrefect):
-        self.supabase, self.prefect, self.bucket = supabase, prefect, Bucket()
+        self.supabase, self.prefect, self.bucket = supabase, prefect, Bucket(supabase.objects)
         self.answering: Any = app
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
