@@ -165,6 +165,61 @@ def test_the_stand_in_answers_as_the_real_storage(project, real, method, path, h
     assert answered(f"{project.url}/storage/v1") == answered(real)
 
 
+FILES = "a.zip", "b/1.json", "b/2.json", "b/deep/3.json", "b%2F4", "ba", "z"
+BY_NAME = {"sortBy": {"column": "name", "order": "asc"}}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "asked"),
+    [
+        ("{}", {}),
+        ("{}/", {}),
+        ("{}", {"limit": 2}),
+        ("{}", {"limit": 2, "offset": 2}),
+        ("{}", {"limit": 2, "offset": 9}),
+        ("{}/b", {}),
+        ("{}/b/", BY_NAME),
+        ("{}/none", BY_NAME),
+        ("{}/a.zip", BY_NAME),
+        ("{}", {"limit": 0}),
+        ("{}", {"limit": 100_000, **BY_NAME}),
+        ("{}", {"limit": "x"}),
+        ("{}", {"offset": -1}),
+        ("", {"limit": "none"}),
+    ],
+)
+def test_folders_are_listed_as_the_real_storage_lists_them(project, real, prefix, asked):
+    def listed(url: str) -> Any:
+        folder = str(uuid4())
+        with asking(url) as client:
+            for name in FILES:
+                client.post(f"/object/{BUCKET}/{folder}/{name}", content=b"{}").raise_for_status()
+            answer = client.post(f"/object/list/{BUCKET}", json={"prefix": prefix.format(folder), **asked})
+        if answer.is_error:
+            return answer.status_code, answer.json().get("statusCode")
+        return [(entry["name"], entry["id"] is None, (entry["metadata"] or {}).get("eTag")) for entry in answer.json()]
+
+    assert listed(f"{project.url}/storage/v1") == listed(real)
+
+
+@pytest.mark.parametrize("names", [["{}/a"], ["{}/a", "{}/none"], ["{}/none"], [], ["{}/a"] * 2, ["{}"], ["{}/"]])
+def test_objects_are_removed_as_the_real_storage_removes_them(project, real, names):
+    def removed(url: str) -> Any:
+        folder = str(uuid4())
+        with asking(url) as client:
+            for name in ("a", "b"):
+                client.post(f"/object/{BUCKET}/{folder}/{name}", content=b"{}").raise_for_status()
+            asked = {"prefixes": [name.format(folder) for name in names]}
+            answer = client.request("DELETE", f"/object/{BUCKET}", json=asked)
+            left = [client.get(f"/object/{BUCKET}/{folder}/{name}").status_code for name in ("a", "b")]
+        found = answer.json()
+        if answer.is_error:
+            return answer.status_code, found.get("statusCode"), left
+        return [entry["name"].removeprefix(folder) for entry in found], left
+
+    assert removed(f"{project.url}/storage/v1") == removed(real)
+
+
 class BreaksOff(httpx.AsyncHTTPTransport):
     """A connection that breaks in the middle of the first answer; then `meanwhile` happens."""
 

@@ -250,6 +250,8 @@ class ObjectStorage:
         body = await _json(request)
         if not isinstance(body.get("prefix"), str):
             raise StorageError(400, "InvalidRequest", "body must have required property 'prefix'", "Error")
+        if body.get("limit", 100) == 0:
+            raise StorageError(400, "InvalidRequest", "body/limit must be >= 1", "Error")
         prefix = body["prefix"] and body["prefix"].rstrip("/") + "/"
         async with self._sessions.open(request) as database:
             rows = await database.fetchval(
