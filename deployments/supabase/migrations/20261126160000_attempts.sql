@@ -1,4 +1,5 @@
--- A run that is begun again by hand is another attempt, and one that was suspended goes on.
+-- A run that is begun again by hand is another attempt. One that was suspended, or told to go, goes on: it is the same
+-- attempt, which began when it first did.
 
 -- Makes p_run_id the owner of the user. A row that another run is processing is left alone unless p_replaces names
 -- that run: the caller has then found it dead. A run that claims again goes on, if it was suspended, and begins another
@@ -24,7 +25,10 @@ begin
     end if;
     update public.user_profiles set
         full_pass_status = 'processing',
-        full_pass_started_at = now(),
+        full_pass_started_at = case
+            when full_pass_run_id = p_run_id and full_pass_status = 'processing' then coalesce(full_pass_started_at, now())
+            else now()
+        end,
         full_pass_error = null,
         -- What failed runs before this one have cost is not forgotten, nor what it has itself.
         import_cost_json = case
