@@ -1,6 +1,6 @@
 """The uploaded exports in Supabase Storage: whose an object is, and its way to local disk."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -11,6 +11,7 @@ import httpx
 from flows.errors import ExportError, StoreError
 from flows.exports import members
 from flows.settings import StoreSettings
+from flows.store import folders
 from flows.store.download import Download, refused
 from flows.store.refusals import Refusal
 
@@ -47,7 +48,9 @@ class ExportBucket:
         Raises ExportError when that is nothing or too much, StoreError when Storage does not answer.
         """
         found: dict[str, str | None] = {}
-        async for name, row in self._below(folder):
+        async for name, row in folders.below(folder, _LISTED, self._listing):
+            if row["name"] == _PLACEHOLDER:
+                continue
             etag = (row.get("metadata") or {}).get("eTag")
             found[name] = etag if isinstance(etag, str) else None
             check_count(len(found))
@@ -84,25 +87,8 @@ class ExportBucket:
         # Not the storage client's download(): that one holds the whole object in memory.
         return await Download(self._http, url, dict(self._headers), bucket, patience).to(to)
 
-    async def _below(self, folder: str) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
-        """Each object, as Storage lists it. Source of the answer: supabase/storage,
-        src/http/routes/object/listObjects.ts; a row without an id is a folder."""
-        offset = 0
-        while rows := await self._page(folder, offset):
-            for row in rows:
-                name = f"{folder}{row['name']}"
-                if row.get("id") is None:
-                    async for inner in self._below(f"{name}/"):
-                        yield inner
-                elif row["name"] != _PLACEHOLDER:
-                    yield name, row
-            offset += len(rows)
-
-    async def _page(self, folder: str, offset: int) -> list[dict[str, Any]]:
-        order = {"column": "name", "order": "asc"}
-        asked = {"prefix": folder, "limit": _LISTED, "offset": offset, "sortBy": order}
-        answer = await self._ask("POST", f"list/{self._bucket}", list, asked)
-        rows: list[dict[str, Any]] = answer.json()
+    async def _listing(self, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = (await self._ask("POST", f"list/{self._bucket}", list, asked)).json()
         return rows
 
     async def _ask(self, method: str, path: str, shape: type, body: Mapping[str, Any] | None = None) -> httpx.Response:

@@ -11,7 +11,7 @@ import httpx
 from flows.errors import StoreError
 from flows.portions import by_count
 from flows.settings import StoreSettings
-from flows.store import backoff
+from flows.store import backoff, folders
 from flows.store.refusals import Refusal
 from flows.store.requests import Requests, Row
 
@@ -63,8 +63,8 @@ class PersonalAccount:
 
     async def uploads(self, user_id: UUID) -> list[str]:
         """The names of all objects in the user's folder, whichever way its name is written."""
-        folder = str(user_id)
-        return [name for spelled in (folder, folder.upper()) async for name in self._within(spelled)]
+        spelled = f"{user_id}/", f"{str(user_id).upper()}/"
+        return [name for own in spelled async for name, _ in folders.below(own, _LISTED, self._listing)]
 
     async def remove_uploads(self, user_id: UUID) -> int:
         """Deletes them, their bytes, too; returns how many. Raises StoreError when some stay."""
@@ -95,24 +95,8 @@ class PersonalAccount:
             raise refusal.error()
         return True
 
-    async def _within(self, folder: str) -> AsyncIterator[str]:
-        offset = 0
-        while entries := await self._listed(folder, offset):
-            for entry in entries:
-                name = f"{folder}/{entry['name']}"
-                if entry.get("id") is None:  # a folder
-                    async for inner in self._within(name):
-                        yield inner
-                else:
-                    yield name
-            offset += len(entries)
-
-    async def _listed(self, folder: str, offset: int) -> list[dict[str, Any]]:
-        asked = {
-            **{"prefix": folder, "limit": _LISTED, "offset": offset},
-            "sortBy": {"column": "name", "order": "asc"},
-        }
-        return list(await self._ask("POST", f"/storage/v1/object/list/{quote(self._bucket)}", asked))
+    async def _listing(self, asked: Mapping[str, Any]) -> Sequence[Any]:
+        return await self._ask("POST", f"/storage/v1/object/list/{quote(self._bucket)}", asked)
 
     async def _ask(self, method: str, path: str, body: Mapping[str, object]) -> Sequence[Any]:
         answer = await self._send(method, path, body)
