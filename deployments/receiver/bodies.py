@@ -6,13 +6,14 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from flows.runs.flow_runs import StoragePath
+
 
 def _whole(number: object) -> object:
     """JSON knows one kind of numbers: 12.0 is the integer 12."""
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
-StoragePath = Annotated[str, Field(min_length=1, max_length=1_024)]
 Count = Annotated[int, Field(ge=0, le=10_000_000), BeforeValidator(_whole)]
 
 
