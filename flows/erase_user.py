@@ -4,6 +4,7 @@ Made to be repeated: each part removes what is there, so a run after one that wa
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +12,13 @@ from prefect import flow, get_client, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from flows import spool
+from flows.llm import batch_removal
 from flows.runs import user_runs
 from flows.settings import PassSettings
 from flows.store.client import current_store, open_store
 
 _STOP_SECONDS = 90.0  # a worker has told a run to go after some 30 s, if it lives
+_BATCH_SECONDS = 300.0  # a batch that is cancelled answers first what cannot be interrupted
 
 
 @task(cache_policy=NO_CACHE)
@@ -24,6 +27,28 @@ async def stop_passes(user_id: UUID, deployment_id: UUID) -> int:
     await current_store().persons.withdraw(user_id)
     async with get_client() as prefect:
         return await user_runs.stop(prefect, deployment_id, user_id, _STOP_SECONDS)
+
+
+@task(cache_policy=NO_CACHE)
+async def cancel_batches(user_id: UUID) -> list[str]:
+    """Message batches that are worked on for the user, whose words stand in them; returns their ids."""
+    batch_ids = await current_store().answers.batch_ids(user_id)
+    await batch_removal.cancel(batch_ids)
+    return batch_ids
+
+
+@task(cache_policy=NO_CACHE)
+async def delete_batches(batch_ids: Sequence[str]) -> int:
+    """Deletes them at the API when they have ended; returns how many."""
+    left = await batch_removal.delete(batch_ids, _BATCH_SECONDS)
+    if left:
+        get_run_logger().warning(
+            "at Anthropic, %d message batches are still there; delete them in the Claude console, or they go 29 days "
+            "after they were made: %s",
+            len(left),
+            ", ".join(left),
+        )
+    return len(batch_ids) - len(left)
 
 
 @task(cache_policy=NO_CACHE)
@@ -61,13 +86,14 @@ async def remove_folders() -> int:
 async def erase_user(user_id: UUID, deployment: str = "full-pass/full-pass") -> dict[str, Any]:
     """Erases a person: uploads, rows, the account, flow runs, and what runs have left on disk.
 
-    Returns `{passes_stopped, rows, uploads, account, flow_runs, folders}`: how many of each there were; rows by table,
-    account whether there was one. May be run again at any time.
+    Returns `{passes_stopped, rows, uploads, account, flow_runs, folders, batches}`: how many of each there were; rows
+    by table, account whether there was one. May be run again at any time.
     """
     async with get_client() as prefect:
         deployment_id = (await prefect.read_deployment_by_name(deployment)).id
     async with open_store():
         stopped = await stop_passes(user_id, deployment_id)
+        batches = await cancel_batches(user_id)
         rows = await erase_rows(user_id)
         uploads = await remove_uploads(user_id)
         # What was delivered while the profile was still there.
@@ -80,6 +106,7 @@ async def erase_user(user_id: UUID, deployment: str = "full-pass/full-pass") -> 
         "account": account,
         "flow_runs": await forget_runs(user_id, deployment_id),
         "folders": await remove_folders(),
+        "batches": await delete_batches(batches),
     }
     get_run_logger().info("erased %s", removed)
     return removed

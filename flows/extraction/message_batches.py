@@ -52,9 +52,12 @@ async def answer(pending: PendingChunks) -> PendingChunks:
         if not batches:
             break
         for batch in batches:
-            if await _ended(pending, batch.batch_id):
+            ended = await _ended(pending, batch.batch_id)
+            if ended:
                 asked_in_vain |= await _collect(pending, batch)
             await current_store().answers.end_batch(batch.batch_id)
+            if ended:
+                await current_model().delete_batch(batch.batch_id)
             await pending.save_cost()
         pending = await PendingChunks.of(pending.user_id, pending.chunks_file, pending.model)
     return pending

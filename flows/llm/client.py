@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, TypeVar
@@ -174,6 +174,11 @@ class Claude:
         lines = await self._repeat(step, model, lambda: self._sdk.messages.batches.results(batch_id))
         async for line in lines:
             yield line
+
+    async def delete_batch(self, batch_id: str) -> None:
+        """What was asked and answered would stay at the API for 29 days. No reason to end a run, should it fail."""
+        with suppress(anthropic.APIError):
+            await self._sdk.messages.batches.delete(batch_id)
 
     async def _repeat(
         self,

@@ -80,6 +80,11 @@ class AnswerTable:
         rows = sorted([row async for row in pages(self._requests, query)], key=lambda row: row["created_at"])
         return msgspec.convert(rows, list[PendingBatch])
 
+    async def batch_ids(self, user_id: UUID) -> list[str]:
+        """Those of all that have been handed in for the user and not ended."""
+        query = Query("extraction_batches", "batch_id", equal={"user_id": str(user_id)}, order="batch_id")
+        return [str(row["batch_id"]) async for row in pages(self._requests, query)]
+
     # Replies of the steps after extraction
 
     async def reply(self, user_id: UUID, request_key: str) -> Any:

@@ -1,5 +1,6 @@
 """A Prefect API in memory, as far as the flows ask it: flow runs, task runs, and the slots of the tag `extraction`."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from types import SimpleNamespace
@@ -22,13 +23,15 @@ class Limit:
 
 
 class FakePrefect:
-    """Like PrefectClient. `taken`: slots that the server counts as taken; `holders`: task runs that have one."""
+    """Like PrefectClient. `taken`: slots that the server counts as taken; `holders`: task runs that have one;
+    `being_made`, `most_being_made`: flow runs that are made at once."""
 
     def __init__(self, limit: int | None = 3):
         self.limit = limit
         self.deployment: UUID | None = DEPLOYMENT
         self.automations: set[str] = set()
         self.taken = 0
+        self.being_made = self.most_being_made = 0
         self.holders: list[UUID] = []
         self.flow_runs: list[FlowRun] = []
         self.task_runs: list[TaskRun] = []
@@ -96,6 +99,11 @@ class FakePrefect:
                 return run
         run = self.run(StateType.SCHEDULED, idempotency_key=idempotency_key, name=name)
         run.parameters, run.tags = parameters, tags
+        self.being_made += 1
+        self.most_being_made = max(self.most_being_made, self.being_made)
+        for _ in range(20):  # others have their turn, as while the server works
+            await asyncio.sleep(0)
+        self.being_made -= 1
         return run
 
     async def set_flow_run_state(self, flow_run_id: UUID, state: State[Any], force: bool = False) -> None:

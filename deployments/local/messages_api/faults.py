@@ -132,7 +132,7 @@ class Counters:
         self.in_flight: Counter[str] = Counter()
         self.most_in_flight: Counter[str] = Counter()
         self.input_tokens = self.output_tokens = 0
-        self.batches = self.batched = 0
+        self.batches = {"total": 0, "requests": 0, "canceled_requests": 0, "deleted": 0}
         self._prompts: Counter[bytes] = Counter()
         self.about: Counter[str] = Counter()
         self._first = self._last = time.monotonic()
@@ -171,7 +171,7 @@ class Counters:
                 "mean": self._seconds_in_flight / seconds if seconds else 0.0,
             },
             "tokens": {"input": self.input_tokens, "output": self.output_tokens},
-            "batches": {"total": self.batches, "requests": self.batched},
+            "batches": self.batches,
             "prompts": {"distinct": len(self._prompts), "repeated": self._prompts.total() - len(self._prompts)},
         }
 
@@ -236,8 +236,16 @@ class Control:
 
     def handed_in(self, requests: int) -> None:
         """Counts a batch."""
-        self._counters.batches += 1
-        self._counters.batched += requests
+        self._counters.batches["total"] += 1
+        self._counters.batches["requests"] += requests
+
+    def canceled(self, requests: int) -> None:
+        """Counts the requests of a batch that are not answered any more."""
+        self._counters.batches["canceled_requests"] += requests
+
+    def deleted(self) -> None:
+        """Counts a batch that is gone."""
+        self._counters.batches["deleted"] += 1
 
     def spent(self, input_tokens: int, output_tokens: int) -> None:
         self._counters.input_tokens += input_tokens

@@ -1,10 +1,12 @@
 """The stand-in's Message Batches API (see deployments.local.messages_api).
 
 Source: Anthropic's API reference, "Message Batches": at most 100,000 requests or 256 MB, results in any order; after 29
-days a batch can be seen, and its results are gone.
+days a batch can be seen, and its results are gone. "Cancel a Message Batch": it is `canceling` while what cannot be
+interrupted is answered, then it has ended. "Delete a Message Batch": only when it has ended.
 """
 
 import asyncio
+import contextlib
 import json
 import re
 import secrets
@@ -22,6 +24,7 @@ from deployments.local.messages_api.reply_forms import answered_by
 from deployments.local.messages_api.wire import ApiError, checked, error_body, headers
 
 _MAX_BYTES, _MAX_REQUESTS = 256 * 1024**2, 100_000
+_CANCELING_SECONDS = 0.5
 _CUSTOM_ID = re.compile("[a-zA-Z0-9_-]{1,64}")
 
 
@@ -32,6 +35,7 @@ class MessageBatches:
         self._api = api
         self._control = control
         self._batches: dict[str, dict[str, Any]] = {}
+        self._cancelled: dict[str, asyncio.Event] = {}
         self._results: dict[str, list[dict[str, Any]]] = {}
         self._work: set[asyncio.Task[None]] = set()
 
@@ -39,6 +43,8 @@ class MessageBatches:
         return [
             Route("/v1/messages/batches", self._create, methods=["POST"]),
             Route("/v1/messages/batches/{batch_id}", self._retrieve, methods=["GET"]),
+            Route("/v1/messages/batches/{batch_id}", self._delete, methods=["DELETE"]),
+            Route("/v1/messages/batches/{batch_id}/cancel", self._cancel, methods=["POST"]),
             Route("/v1/messages/batches/{batch_id}/results", self._get_results, methods=["GET"]),
         ]
 
@@ -72,7 +78,7 @@ class MessageBatches:
             "cancel_initiated_at": None,
             "results_url": None,
         }
-        self._batches[batch_id] = batch
+        self._batches[batch_id], self._cancelled[batch_id] = batch, asyncio.Event()
         work = asyncio.create_task(self._work_on(batch, requests, str(request.base_url)))
         self._work.add(work)
         work.add_done_callback(self._work.discard)
@@ -80,8 +86,16 @@ class MessageBatches:
         return JSONResponse(batch, headers=headers(request))
 
     async def _work_on(self, batch: dict[str, Any], requests: list[dict[str, Any]], base_url: str) -> None:
-        await asyncio.sleep(self._control.latency_seconds)
-        results = [{"custom_id": entry["custom_id"], "result": self._result(entry.get("params"))} for entry in requests]
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._cancelled[batch["id"]].wait(), self._control.latency_seconds)
+        answered = requests
+        if batch["cancel_initiated_at"]:
+            await asyncio.sleep(_CANCELING_SECONDS)
+            answered = requests[:1]  # could be interrupted no more
+        results = [{"custom_id": entry["custom_id"], "result": self._result(entry.get("params"))} for entry in answered]
+        canceled = requests[len(answered) :]
+        self._control.canceled(len(canceled))
+        results += [{"custom_id": entry["custom_id"], "result": {"type": "canceled"}} for entry in canceled]
         for result in results:
             batch["request_counts"]["processing"] -= 1
             batch["request_counts"][result["result"]["type"]] += 1
@@ -109,6 +123,25 @@ class MessageBatches:
         if self._control.is_archived(batch["id"]):
             batch = {**batch, "archived_at": datetime.now(UTC).isoformat(), "results_url": None}
         return JSONResponse(batch, headers=headers(request))
+
+    async def _cancel(self, request: Request) -> Response:
+        self._api.authenticate(request)
+        batch = self._found(request)
+        if batch["processing_status"] == "ended":
+            raise ApiError(400, "the batch has ended")
+        self._cancelled[batch["id"]].set()
+        batch |= {"processing_status": "canceling", "cancel_initiated_at": datetime.now(UTC).isoformat()}
+        return JSONResponse(batch, headers=headers(request))
+
+    async def _delete(self, request: Request) -> Response:
+        self._api.authenticate(request)
+        batch = self._found(request)
+        if batch["processing_status"] != "ended":
+            raise ApiError(400, "a batch that is worked on cannot be deleted; cancel it first")
+        for kept in (self._batches, self._cancelled, self._results):
+            del kept[batch["id"]]
+        self._control.deleted()
+        return JSONResponse({"id": batch["id"], "type": "message_batch_deleted"}, headers=headers(request))
 
     async def _get_results(self, request: Request) -> Response:
         self._api.authenticate(request)

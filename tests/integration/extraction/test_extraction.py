@@ -199,6 +199,10 @@ def test_text_that_imitates_instructions_tags_and_speakers_changes_nothing(servi
 # Message batches
 
 
+def batches(service):
+    return service.messages.get("/_control").json()["batches"]
+
+
 def test_a_batch_costs_half_and_its_answers_are_the_same(service):
     direct = service.full_pass(service.new_user(), export_of(6))
     assert service.calls() == 6
@@ -207,7 +211,7 @@ def test_a_batch_costs_half_and_its_answers_are_the_same(service):
     row = service.full_pass(user_id, export_of(6), EXTRACTION_MODE="batch", EXTRACTION_BATCH_POLL_SECONDS="0.2")
     assert row["full_pass_status"] == "complete"
     assert service.calls() == 0
-    assert service.messages.get("/_control").json()["batches"] == {"total": 1, "requests": 6}
+    assert batches(service) == {"total": 1, "requests": 6, "canceled_requests": 0, "deleted": 1}
     assert row["memory_md"] == direct["memory_md"]
     batch, one_by_one = (
         next(entry for entry in each["import_cost_json"]["by_step"] if entry["step"] == "extract_facts")
@@ -233,5 +237,16 @@ def test_a_run_that_is_killed_while_a_batch_is_worked_on_pays_for_it_once(servic
     faults(service)
     service.run_here(user_id, path, **settings)
     assert service.row(user_id)["full_pass_status"] == "complete"
-    assert service.messages.get("/_control").json()["batches"] == {"total": 1, "requests": 4}
+    assert batches(service) == {"total": 1, "requests": 4, "canceled_requests": 0, "deleted": 1}
     assert service.batches(user_id) == []
+
+
+def test_the_batch_of_a_person_who_is_erased_goes_with_them(service):
+    faults(service, latency=3_600)
+    user_id = service.new_user()
+    path = service.upload(user_id, export_of(4))
+    settings = {"EXTRACTION_MODE": "batch", "EXTRACTION_BATCH_POLL_SECONDS": "0.2"}
+    service.start(settings=settings, user_id=str(user_id), storage_path=path)
+    service.batch_remembered(user_id)
+    assert service.erase(user_id)["batches"] == 1
+    assert batches(service) == {"total": 1, "requests": 4, "canceled_requests": 3, "deleted": 1}

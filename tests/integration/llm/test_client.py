@@ -22,6 +22,7 @@ from flows.errors import (
     SpendLimitReached,
 )
 from flows.extraction.question import ChunkFacts
+from flows.llm import batch_removal
 from flows.llm.client import open_model
 from flows.llm.messages import blocks
 from flows.records import Step
@@ -220,6 +221,42 @@ def test_fifty_calls_at_a_time_are_fifty_in_flight(stand_in):
     replies, _ = ask(times=51)  # the first goes alone: it finds out the limits, and what the server can do
     assert len(replies) == 51
     assert stand_in.get("/_control").json()["in_flight"]["max"] == 50
+
+
+def handed_in(requests: int) -> str:
+    parameters = {
+        "model": "claude-haiku-5-5",
+        "max_tokens": 5,
+        "messages": [{"role": "user", "content": "I like tea."}],
+    }
+
+    async def hand_in() -> str:
+        async with open_model() as model:
+            asked = {f"question-{number}": parameters for number in range(requests)}
+            return await model.create_batch(Step.EXTRACT_FACTS, "claude-haiku-5-5", asked)
+
+    return asyncio.run(hand_in())
+
+
+def test_a_batch_of_somebody_who_is_erased_is_cancelled_and_deleted(stand_in):
+    stand_in.put("/_control", json={"latency_seconds": 3_600}).raise_for_status()
+    batch_id = handed_in(3)
+    assert asyncio.run(batch_removal.delete([batch_id], seconds=0)) == [batch_id]
+    ids = [batch_id, "msgbatch_of_another_key"]
+    asyncio.run(batch_removal.cancel(ids))
+    assert asyncio.run(batch_removal.delete(ids, seconds=60, poll_seconds=0.1)) == []
+    counted = stand_in.get("/_control").json()["batches"]
+    assert counted == {"total": 1, "requests": 3, "canceled_requests": 2, "deleted": 1}
+
+
+def test_batches_that_the_api_does_not_let_be_deleted_are_named(monkeypatch):
+    batch_id = handed_in(1)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "another")
+    assert asyncio.run(batch_removal.delete([batch_id], seconds=60)) == [batch_id]
+    monkeypatch.setenv("MODEL_PROVIDER", "bedrock")
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "a key")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    assert asyncio.run(batch_removal.delete([batch_id], seconds=60)) == [batch_id]
 
 
 def test_parameters_that_the_api_does_not_know_are_refused(stand_in):

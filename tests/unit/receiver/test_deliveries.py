@@ -3,6 +3,7 @@
 import pytest
 from prefect.client.schemas.objects import StateType
 
+from deployments.receiver import app as receiver_app
 from tests.unit.fake_supabase import USER
 
 
@@ -76,7 +77,8 @@ def test_deliveries_of_one_object_at_the_same_moment_are_one_run(receiver, prefe
     assert len(prefect.flow_runs) == 1
 
 
-def test_a_burst_is_remembered_and_its_runs_follow(receiver, prefect, supabase):
+def test_a_burst_is_remembered_and_its_runs_follow(receiver, prefect, supabase, monkeypatch):
+    monkeypatch.setattr(receiver_app, "ANSWER_SECONDS", 60)  # one process answers and makes runs, on a busy machine
     users = [supabase.owned(type(USER)(int=number), full_pass_status="complete") for number in range(10, 60)]
     for user in users:
         receiver.bucket.versions[f"{user}/export.zip"] = '"a"'
@@ -84,6 +86,9 @@ def test_a_burst_is_remembered_and_its_runs_follow(receiver, prefect, supabase):
     answers = receiver.all(*({"method": "POST", "url": "/process-full-v2", **body} for body in bodies))
     assert {answer.status_code for answer in answers} == {202}
     assert len(prefect.flow_runs) == len(users)
+    answered_with_their_run = [answer.json()["flow_run_id"] for answer in answers if answer.json()["flow_run_id"]]
+    assert len(answered_with_their_run) == 4
+    assert prefect.most_being_made == 4 + 1  # and of those behind the answers, one after the other
 
 
 def test_a_key_that_comes_with_another_body_is_422(receiver, prefect):
