@@ -5,7 +5,7 @@
     POST /process-full-v2    {"user_id", "storage_path", "conversation_count"?, "file_type"?, "replace"?}
     POST /webhooks/supabase  what a Supabase database webhook sends
     POST /retry-full-pass    {"user_id"}
-    GET  /status/{user_id}
+    GET  /status/{user_id}   how far a pass is; a page in a browser, which asks for the key as a password
     GET  /health             the process lives
     GET  /ready              Prefect and Supabase answer, or which of them does not
     GET  /openapi.json       all of it, with the answers

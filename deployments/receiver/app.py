@@ -7,14 +7,15 @@ from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import httpx
-from fastapi import Depends, FastAPI, Path, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import Depends, FastAPI, Path, Query, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.security import APIKeyHeader, HTTPBearer
+from fastapi.security.http import HTTPBase
 from prefect import get_client
 from prefect.exceptions import PrefectHTTPStatusError
 from pydantic import BaseModel, ValidationError
 
-from deployments.receiver import deliveries, limits, readiness
+from deployments.receiver import deliveries, last_runs, limits, page, readiness
 from deployments.receiver.bodies import (
     Accepted,
     Alive,
@@ -152,26 +153,46 @@ async def retry_full_pass(request: Request) -> RetryAccepted:
     return RetryAccepted(user_id=user_id, flow_run_id=run_id)
 
 
+#: A page stands beside the JSON, for browsers.
+_PAGE: dict[str, Any] = {"content": {"text/html": {"schema": {"type": "string"}}}}
+_SHOWN: dict[int | str, dict[str, Any]] = {200: _PAGE}
+_SHOWN |= {code: each | _PAGE for code, each in _problems(401, 404, 408, 413, 422, 500, 503).items()}
+#: Not FastAPI's HTTPBasic, which answers by itself when it cannot read a password.
+_BY_PASSWORD = HTTPBase(
+    scheme="basic", auto_error=False, scheme_name="password", description="one of the keys; any user name"
+)
+
+
 @app.get(
-    "/status/{user_id}",
-    responses=_problems(401, 404, 408, 413, 422, 500, 503),
-    **_KEYED,
+    page.ROUTE,
+    responses=_SHOWN,
+    response_model=PassStatus,
+    dependencies=[*_KEYED["dependencies"], Depends(_BY_PASSWORD)],
 )
 async def pass_status(
-    request: Request, user_id: Annotated[str, Path(json_schema_extra={"format": "uuid"})]
-) -> PassStatus:
-    """How far a user's full pass is."""
-    await _authenticated(request)
+    request: Request,
+    response: Response,
+    user_id: Annotated[str, Path(json_schema_extra={"format": "uuid"})],
+    refresh: Annotated[str, Query(description='"off": the page does not load itself again')] = "",
+) -> PassStatus | HTMLResponse:
+    """How far a user's full pass is: as JSON, or for a browser as a page, which takes the key as a password."""
+    await _authenticated(request, by_password=True)
     try:
         identity = UUID(user_id)
     except ValueError:
         raise Refusal(422, "user_id: is no UUID") from None
     limits.tell(request.scope, user=identity)
     starter: Starter = request.state.starter
-    row = await _in_time(starter.store.deliveries.status(identity))
+    row, runs = await asyncio.gather(
+        _in_time(starter.store.deliveries.status(identity)), last_runs.of_user(starter.prefect, identity)
+    )
     if row is None:
         raise Refusal(404, f"user_profiles has no row for user {identity}")
-    return PassStatus.model_validate({"user_id": identity, **row})
+    status = PassStatus.model_validate({"user_id": identity, **row, "runs": runs})
+    if page.is_wanted(request):
+        return page.of_status(status, refreshes=refresh != "off")
+    response.headers.update(page.ALWAYS)
+    return status
 
 
 @app.get("/health")
@@ -211,9 +232,9 @@ async def _retried(starter: Starter, user_id: UUID, settings: WebhookSettings) -
     return run.id
 
 
-async def _authenticated(request: Request) -> bytes:
+async def _authenticated(request: Request, *, by_password: bool = False) -> bytes:
     body = await limits.body_of(request.receive)
-    authenticate(request.headers, body, request.state.settings)
+    authenticate(request.headers, body, request.state.settings, by_password=by_password)
     return body
 
 
@@ -251,8 +272,10 @@ async def _in_time(work: Awaitable[Answer]) -> Answer:
 
 
 @app.exception_handler(Refusal)
-async def _refuse(request: Request, refusal: Refusal) -> JSONResponse:
+async def _refuse(request: Request, refusal: Refusal) -> Response:
     headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
+    if page.is_wanted(request):
+        return page.of_problem(refusal.code, refusal.reason, headers)
     return JSONResponse({"error": refusal.reason, **refusal.more}, status_code=refusal.code, headers=headers)
 
 

@@ -76,6 +76,18 @@ class Ignored(BaseModel):
     reason: str
 
 
+class PassRun(BaseModel):
+    """A run of the full pass, as Prefect has it."""
+
+    flow_run_id: UUID
+    attempt: int | None = Field(description="null: it never began")
+    state: str = Field(description="the name of its state in Prefect")
+    message: str | None = Field(description="what a run that has ended has come to, or why it failed")
+    began_at: datetime | None
+    ended_at: datetime | None
+    cost_usd: float | None = Field(description="null: not known, as of a run that was killed")
+
+
 class PassStatus(BaseModel):
     """How far a user's full pass is."""
 
@@ -91,6 +103,7 @@ class PassStatus(BaseModel):
     cost_usd: float | None = Field(description="of the last pass, with its failed attempts")
     flow_run_id: str | None
     queue_place: int | None = Field(description="how many deliveries begin before this one, and it; null: none waits")
+    runs: list[PassRun] | None = Field(description="the last ones, the newest first; null: Prefect does not answer")
 
 
 class Problem(BaseModel):

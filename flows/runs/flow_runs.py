@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -11,12 +12,15 @@ from uuid import UUID, uuid5
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterDeploymentId,
     FlowRunFilterEndTime,
     FlowRunFilterId,
     FlowRunFilterState,
     FlowRunFilterStateType,
+    FlowRunFilterTags,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
@@ -40,6 +44,9 @@ NOT_RUN = "Not run"
 
 Trigger = Literal["webhook", "retry", "manual"]
 _TRIGGER_TAG = "trigger:"
+#: Of a run that has ended: what it has cost, in dollars; without it, that is not known.
+COST_LABEL = "soulprint.cost-usd"
+_NAME = re.compile(r"full-pass · [0-9a-f]{8} · attempt (\d+)")
 
 
 class PassRequest(BaseModel):
@@ -170,6 +177,16 @@ async def ended_badly(prefect: PrefectClient, deployment_id: UUID, since: dateti
         yield run
 
 
+async def latest(prefect: PrefectClient, user_id: UUID, limit: int) -> list[FlowRun]:
+    """The user's last passes, the newest first, however they were started."""
+    return await prefect.read_flow_runs(
+        flow_filter=FlowFilter(name=FlowFilterName(any_=["full-pass"])),
+        flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[tag_of(user_id)])),
+        sort=FlowRunSort.START_TIME_DESC,
+        limit=limit,
+    )
+
+
 async def by_id(prefect: PrefectClient, run_ids: Iterable[str]) -> dict[str, FlowRun]:
     """Those that Prefect knows; what is no id of a run is none."""
     found: dict[str, FlowRun] = {}
@@ -183,10 +200,29 @@ def name_of(user_id: UUID, attempt: int) -> str:
     return f"full-pass · {str(user_id)[:8]} · attempt {attempt}"
 
 
+def attempt_of(run: FlowRun) -> int | None:
+    """By its name; None: of a run that never began, or was made before names said so."""
+    named = _NAME.fullmatch(run.name)
+    return int(named[1]) if named else None
+
+
+def cost_of(run: FlowRun) -> float | None:
+    """Dollars; None: it is not known, as of a run that was killed."""
+    cost = run.labels.get(COST_LABEL)
+    return float(cost) if isinstance(cost, int | float) else None
+
+
 def clock(at: datetime) -> str:
     """`14:20 UTC`; with the date, when that is another than today's."""
     at = at.astimezone(UTC)
     return f"{at:%H:%M} UTC" if at.date() == datetime.now(UTC).date() else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def tag_of(user_id: UUID) -> str:

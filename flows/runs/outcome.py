@@ -22,8 +22,8 @@ from flows.errors import FullPassError, NotOwner, StepFailed, StoreError, descri
 from flows.llm.usage import dollars
 from flows.records import FailedPass, Step
 from flows.runs import flow_runs, quiet, status
-from flows.runs.flow_runs import NOT_RUN, WITHOUT_SECTIONS
-from flows.runs.run_report import RunReport, duration
+from flows.runs.flow_runs import NOT_RUN, WITHOUT_SECTIONS, duration
+from flows.runs.run_report import RunReport
 from flows.settings import PassSettings
 from flows.steps import RunRecord, current_run, run_id
 from flows.store.client import open_store

@@ -28,6 +28,8 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from flows.llm.client import current_model
 from flows.llm.usage import RunUsage, Usage, dollars
 from flows.records import Step
+from flows.runs import flow_runs
+from flows.runs.flow_runs import duration
 from flows.settings import StoreSettings
 from flows.steps import RunRecord, StepFigures
 
@@ -82,6 +84,7 @@ class RunReport:
     async def end(self, state: str, message: str = "") -> None:
         await self.update(f"{state}: {message}" if message else state, _remedy(state, message, self._user_id))
         await self.progress(last=True)
+        await self._label()
 
     async def progress(self, last: bool = False) -> None:
         """Shows how many questions are answered, how fast, and when all will be."""
@@ -94,6 +97,14 @@ class RunReport:
                 self._bar = await acreate_progress_artifact(progress=percent, description=told)
             else:
                 await aupdate_progress_artifact(self._bar, progress=percent, description=told)
+
+    async def _label(self) -> None:
+        """Adds what was spent to what the run has cost before, when it goes on after an interruption."""
+        if (cost := self._usage.total().cost_usd) is not None:
+            before = flow_runs.cost_of(self._run) or 0.0
+            with contextlib.suppress(*_AWAY):
+                async with get_client() as prefect:
+                    await prefect.update_flow_run_labels(self._run.id, {flow_runs.COST_LABEL: before + cost})
 
     def _pace(self) -> str:
         step = self._record.steps[Step.EXTRACT_FACTS]
@@ -168,13 +179,6 @@ async def mark(prefect: PrefectClient, run_id: UUID, heading: str) -> None:
 
 def key(user_id: UUID) -> str:
     return f"full-pass-{user_id}"
-
-
-def duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 async def _link_from_the_run_before(prefect: PrefectClient, user_id: UUID, run: FlowRun) -> str:

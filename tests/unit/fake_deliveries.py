@@ -82,7 +82,7 @@ class FakeDeliveries:
         row = self.profiles.get(user_id)
         names = ("stage", "percent", "started_at", "completed_at", "next_retry_at", "cost_usd", "queue_place")
         return row and {
-            **dict.fromkeys(names),
+            **{name: row.get(name) for name in names},
             **{"status": row["full_pass_status"], "attempts": row["full_pass_attempts"]},
             **{"error": row.get("full_pass_error"), "flow_run_id": row["full_pass_run_id"]},
         }

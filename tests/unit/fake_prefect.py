@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import httpx
 from prefect.client.schemas.objects import Artifact, FlowRun, State, StateType, TaskRun
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
 from flows.runs.tag_slots import EXTRACTING_TAG, SLOT_TAG
@@ -116,10 +117,12 @@ class FakePrefect:
         raise ObjectNotFound(Exception("no such run"))
 
     async def read_flow_runs(
-        self, *, flow_run_filter: Any, limit: int = 200, offset: int = 0, **_: object
+        self, *, flow_run_filter: Any, sort: Any = None, limit: int = 200, offset: int = 0, **_: object
     ) -> list[FlowRun]:
         assert limit <= 200
         found = [run for run in self.flow_runs if _flow_run_matches(run, flow_run_filter)]
+        if sort == FlowRunSort.START_TIME_DESC:
+            found.reverse()
         return found[offset : offset + limit]
 
     async def read_artifacts(self, **_: object) -> list[Artifact]:
@@ -162,6 +165,7 @@ def _flow_run_matches(run: FlowRun, asked: Any) -> bool:
         (not asked.id or run.id in asked.id.any_)
         and (not asked.deployment_id or run.deployment_id in asked.deployment_id.any_)
         and (not asked.state or run.state.type in asked.state.type.any_)
+        and (not asked.tags or set(asked.tags.all_) <= set(run.tags))
         and (not asked.end_time or (run.end_time is not None and run.end_time > asked.end_time.after_))
     )
 
