@@ -23,6 +23,8 @@ from prefect import Flow, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.exceptions import PrefectException
+from prefect.runner import _flow_run_executor
+from prefect.runner._cancellation_manager import CancellationManager
 from prefect.utilities.processutils import command_to_string
 from prefect.workers import process
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
@@ -62,6 +64,22 @@ async def _hooks_of(flow_run: FlowRun) -> Flow[..., object]:
 
 
 vars(process)["load_flow_from_flow_run"] = _hooks_of
+
+
+class _Cancellation(CancellationManager):
+    """The state that the hook has made, which sums the run up, stays; Prefect would put one of its own over it."""
+
+    async def _finalize_cancelled_state(
+        self, flow_run: FlowRun, state_updates: dict[str, object] | None = None
+    ) -> bool:
+        with contextlib.suppress(httpx.HTTPError, PrefectException):
+            known = await self._client.read_flow_run(flow_run.id)
+            if known.state is not None and known.state.is_cancelled():
+                return True
+        return await super()._finalize_cancelled_state(flow_run, state_updates)
+
+
+vars(_flow_run_executor)["CancellationManager"] = _Cancellation
 
 
 class PassJobConfiguration(ProcessJobConfiguration):

@@ -210,7 +210,7 @@ def _(error: OSError) -> str:
 #: What `failed_message` and flows.runs.outcome write.
 _FAILED = re.compile(
     r"(?:failed(?: at (?P<step>\w+))?|not run): (?P<type>\w+): (?P<text>.*?)"
-    r"(?:; (?:next attempt [^;]*|that was the last attempt|not tried again by itself))?",
+    r"(?:; (?:next attempt [^;]*|that was the last attempt[^;]*|not tried again by itself))?",
     re.DOTALL,
 )
 

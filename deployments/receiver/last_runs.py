@@ -14,7 +14,7 @@ from flows.runs import flow_runs
 
 _SECONDS = 2.0
 _MOST = 10
-_COMPLETE = "complete: "  # begins what flows.runs.outcome says of a run that has completed
+_OURS = ("complete: ", "cancelled at ", "crashed at ", "not run: ")  # begins what flows.runs says of ends
 
 
 async def of_user(prefect: PrefectClient, user_id: UUID) -> list[PassRun] | None:
@@ -44,6 +44,6 @@ def _said(run: FlowRun) -> str | None:
     if run.state is None or not run.state.is_final():
         return None
     message = run.state.message or ""
-    if run.state.is_completed():
-        return message.removeprefix(_COMPLETE) if message.startswith(_COMPLETE) else None
-    return reported(message).text if run.state.is_failed() else None
+    if run.state.is_failed():
+        return reported(message).text
+    return message if message.startswith(_OURS) else None

@@ -103,7 +103,7 @@ async def _failed(user_id: UUID, error: Exception) -> State[Any]:
     state: State[Any] = Failed(message=failed_message(text))
     failure = await _write_failure(user_id, state)
     if failure is not None and failure.failed:
-        return Failed(message=failed_message(text, outlook(failure)))
+        return Failed(message=failed_message(text, status.outlook(failure)))
     return state
 
 
@@ -118,10 +118,3 @@ async def _write_failure(user_id: UUID, state: State[Any]) -> FailedPass | None:
         async with asyncio.timeout(_LAST_SECONDS), open_store(patience=0) as store:
             return await status.write_failure(store, user_id, run_id(), reported(state.message))
     return None
-
-
-def outlook(failure: FailedPass) -> str:
-    """What will come of a failed pass."""
-    if failure.next_retry_at is not None:
-        return f"next attempt {flow_runs.clock(datetime.fromisoformat(failure.next_retry_at))}"
-    return "that was the last attempt" if failure.exhausted else "not tried again by itself"

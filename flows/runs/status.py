@@ -6,6 +6,7 @@ it could not write, and what no hook saw, is set right by flows.reconciliation. 
 the user that has waited for it is started.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,16 +16,20 @@ from prefect import Flow, State, get_client
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectNotFound
+from prefect.states import Cancelled, Crashed
 
 from flows import events
 from flows.errors import ReportedError, reported
 from flows.records import FailedPass, Ownership
-from flows.runs import deliveries, interruption, run_report, tag_slots
+from flows.runs import deliveries, flow_runs, interruption, run_report, tag_slots
 from flows.settings import PassSettings
 from flows.store.client import Store, open_store
 
 _CRASHED = "Crashed: the process of the flow run ended before its work did"
 _CANCELLED = "Cancelled: cancelled by operator"
+_ALREADY = {StateType.CRASHED, StateType.CANCELLED, StateType.CANCELLING}
+#: What Prefect and the automations say of a run that has died; anything else may quote something.
+_WHY = re.compile(r"Process exited with status code: -?\d+|no heartbeat.*|a worker took this run.*")
 
 
 async def running(flow: Flow[..., object], flow_run: FlowRun, state: State) -> None:
@@ -110,10 +115,12 @@ async def write_end(store: Store, prefect: PrefectClient, flow_run: FlowRun, sta
             await write_failure(store, user_id, run_id, reported(state.message))
         case StateType.CANCELLED | StateType.CANCELLING:
             failure = await _fail(store, user_id, run_id, _CANCELLED, retry=False)
-            await _clean_up(prefect, flow_run.id, failure)
+            told = f"cancelled at {_step(failure)} by an operator; {outlook(failure)}, Retry goes on where it stopped"
+            await _clean_up(prefect, flow_run.id, failure, Cancelled(message=told))
         case _:
             failure = await write_crash(store, user_id, run_id)
-            await _clean_up(prefect, flow_run.id, failure)
+            told = f"crashed at {_step(failure)}: {_why(state)}; {outlook(failure)}"
+            await _clean_up(prefect, flow_run.id, failure, Crashed(message=told))
 
 
 async def write_failure(store: Store, user_id: UUID, run_id: str, error: ReportedError) -> FailedPass:
@@ -124,11 +131,31 @@ async def write_crash(store: Store, user_id: UUID, run_id: str) -> FailedPass:
     return await _fail(store, user_id, run_id, _CRASHED, retry=True)
 
 
-async def _clean_up(prefect: PrefectClient, run_id: UUID, failure: FailedPass) -> None:
-    """After a run whose process could not do it."""
+def outlook(failure: FailedPass) -> str:
+    """What will come of a failed pass."""
+    if failure.next_retry_at is not None:
+        return f"next attempt {flow_runs.clock(datetime.fromisoformat(failure.next_retry_at))}"
+    return "that was the last attempt, Retry begins another" if failure.exhausted else "not tried again by itself"
+
+
+def _step(failure: FailedPass) -> str:
+    """At which step the row was; it says so in its error."""
+    return failure.error.removeprefix("step=").partition(":")[0]
+
+
+def _why(state: State) -> str:
+    found = _WHY.match(state.message or "")
+    return found[0] if found else "its process ended before its work did"
+
+
+async def _clean_up(prefect: PrefectClient, run_id: UUID, failure: FailedPass, ended: State) -> None:
+    """After a run whose process could not do it: its slots, and what its state and its report say."""
     await tag_slots.release(prefect, run_id)
-    if failure.failed:
-        await run_report.mark(prefect, run_id, failure.error)
+    run = await _known(prefect, str(run_id))
+    # Somebody may have pressed Retry meanwhile.
+    if failure.failed and run is not None and run.state is not None and run.state.type in _ALREADY:
+        await prefect.set_flow_run_state(run_id, ended, force=True)
+        await run_report.mark(prefect, run_id, f"{ended.name}: {ended.message}")
 
 
 async def _fail(

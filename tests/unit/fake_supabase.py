@@ -133,7 +133,8 @@ class FakeSupabase(FakeDeliveries, FakeMemory):
         row |= {"full_pass_status": "failed", "full_pass_error": error, "retry_after": retry_after}
         row["not_before"] = not_before
         exhausted = retry_after is not None and row["full_pass_attempts"] >= max_attempts
-        return {"failed": True, "exhausted": exhausted, "attempts": row["full_pass_attempts"], "error": error}
+        told = error if error.startswith("step=") else f"step=save_chunks: {error}"
+        return {"failed": True, "exhausted": exhausted, "attempts": row["full_pass_attempts"], "error": told}
 
     def _full_pass_save_cost(self, user_id: str, run_id: str, cost: Row) -> None:
         if self.profiles[user_id]["full_pass_run_id"] == run_id:

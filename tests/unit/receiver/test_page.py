@@ -241,7 +241,7 @@ def test_the_last_runs_say_which_attempt_when_how_it_ended_and_what_it_cost(open
     answer = opened()
     rows = re.findall(r"<tr>(.*?)</tr>", answer.text, re.DOTALL)[1:]
     said = [" ".join(re.sub("<[^>]+>", " ", row).split()) for row in rows]
-    assert said[0].startswith("3 2026-11-01 00:02 UTC completed, after 14 min 12 conversations, 30 chunks")
+    assert said[0].startswith("3 2026-11-01 00:02 UTC completed, after 14 min complete: 12 conversations, 30 chunks")
     assert said[0].endswith("$1.25")
     assert "cut off: its process has died, after 14 min not known" in said[1]
     assert "step=extract_facts: StoreError: away" in said[2]

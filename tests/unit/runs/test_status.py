@@ -85,6 +85,61 @@ def test_the_row_says_how_the_run_has_ended(supabase, prefect, events, state, me
     assert [event["event"] for event in events] == ([f"soulprint.full-pass.{row_says}"] if error else [])
 
 
+@pytest.mark.parametrize(
+    ("state", "message", "type_", "told"),
+    [
+        (
+            StateType.CRASHED,
+            "Process exited with status code: -9. Process was killed.",
+            StateType.CRASHED,
+            "crashed at save_chunks: Process exited with status code: -9; ",
+        ),
+        (
+            StateType.CRASHED,
+            "no heartbeat; the process or the machine of the run is gone",
+            StateType.CRASHED,
+            "crashed at save_chunks: no heartbeat; the process or the machine of the run is gone; ",
+        ),
+        (
+            StateType.CRASHED,
+            "Execution was interrupted by an unexpected exception: ValueError: private words",
+            StateType.CRASHED,
+            "crashed at save_chunks: its process ended before its work did; ",
+        ),
+        (
+            StateType.CANCELLED,
+            None,
+            StateType.CANCELLED,
+            "cancelled at save_chunks by an operator; not tried again by itself, Retry goes on where it stopped",
+        ),
+        (
+            StateType.CANCELLING,
+            None,
+            StateType.CANCELLED,
+            "cancelled at save_chunks by an operator; not tried again by itself, Retry goes on where it stopped",
+        ),
+    ],
+    ids=["killed", "silent", "of a library", "cancelled", "being cancelled"],
+)
+def test_the_state_of_a_run_that_did_not_end_by_itself_sums_it_up(
+    supabase, prefect, events, state, message, type_, told
+):
+    run = prefect.run(state, USER, message)
+    supabase.owned(run_id=str(run.id))
+    end(supabase, prefect, run)
+    assert run.state.type == type_
+    assert run.state.message.startswith(told)
+    assert (run.state.message == told) == (type_ == StateType.CANCELLED)  # what comes next stands behind it
+
+
+def test_a_run_that_was_begun_again_meanwhile_is_not_ended_once_more(supabase, prefect, events):
+    run = prefect.run(StateType.CRASHED, USER)
+    supabase.owned(run_id=str(run.id))
+    ended, run.state = run.state, run.state.model_copy(update={"type": StateType.SCHEDULED})
+    asyncio.run(status.write_end(supabase.store(), prefect, run, ended))
+    assert run.state.type == StateType.SCHEDULED
+
+
 def test_a_run_that_ended_for_want_of_money_comes_back_when_there_is_some(supabase, prefect, events):
     error = SpendLimitReached("the account has reached its limit", datetime(2099, 1, 1, tzinfo=UTC))
     run = prefect.run(StateType.FAILED, USER, message=f"{ENDED}{describe(error)}")
