@@ -2,7 +2,9 @@
 
     python -m tests.fuzz_exports --minutes 10
 
-Stops at the first other exception, or when a case takes longer than it may, and keeps the case in a file.
+Every second case is an export of several files, and one of them is whole: what stands in it must be read, whatever lies
+beside it. Stops at the first other exception, when something of the whole file is missing, or when a case takes longer
+than it may, and keeps the case in a folder.
 """
 
 import argparse
@@ -10,6 +12,7 @@ import gzip
 import io
 import json
 import random
+import shutil
 import signal
 import sys
 import tarfile
@@ -19,14 +22,16 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from flows import exports
 from flows.chunks import cutting
 from flows.errors import ExportError
+from flows.exports import members
 from flows.exports.conversations import Skipped
 from tests import fuzz_seeds, sample
 
-_SECONDS = 20  # for a case of at most a few hundred kB
+_SECONDS = 5  # of CPU, for a case of at most a megabyte
 _TOKENS = (
     *(
         b"{",
@@ -50,8 +55,24 @@ _TOKENS = (
 )
 
 
+#: What the whole one of several files says.
+_KEPT = "I keep seventeen hives behind the mill."
+#: How files of an upload are called that are not whole; any content may be under any of them.
+_NAMES = (
+    *("conversations.json", "conversations-001.json", "conversations-002.zip", "Conversations__x-1.zip", "export.tgz"),
+    *("projects/p.json", "projects-000.zip", "memories.json", "users.json", "user.json", "export_manifest.json"),
+    *("Takeout/Gemini Apps/MyActivity.json", "chat.html", "photo.png", "Files__x-1.zip", "log.jsonl", "half.zip", ""),
+)
+
+Files = dict[str, bytes]
+
+
 class TooSlow(Exception):
     """The case is not done in time."""
+
+
+class Lost(Exception):
+    """A file that was whole has not been read."""
 
 
 def seeds() -> list[bytes]:
@@ -95,6 +116,49 @@ def tarred(members: dict[str, bytes]) -> bytes:
     return file.getvalue()
 
 
+def beside() -> list[bytes]:
+    """What lies beside conversations in an upload, or in their place."""
+    objects: tuple[Any, ...] = (
+        {"export_id": "e", "files": [{"name": "conversations-000.zip", "url": "https://example.org"}]},
+        {"uuid": "p", "name": "Boat", "prompt_template": "Be brief.", "docs": [{"filename": "a", "content": "b"}]},
+        [{"conversations_memory": "Ana rows.", "project_memories": {"p": "A boat."}, "account_uuid": "ana"}],
+        [{"uuid": "ana"}],
+        {"id": "ana"},
+    )
+    made = [json.dumps(value).encode() for value in objects]
+    parts = {f"conversations-{number}.zip": zipped({"conversations.json": made[number]}) for number in range(3)}
+    return [*made, zipped(parts), b"", b"7z\xbc\xaf\x27\x1c", b"<html>", b"\x89PNG", made[0][:40]]
+
+
+def one_file(originals: list[bytes], chance: random.Random) -> Files:
+    return {"export": mutated(chance.choice(originals), chance)}
+
+
+def several_files(originals: list[bytes], chance: random.Random) -> Files:
+    """Damaged and odd files, and among them one that is whole, in any order."""
+    files = dict([_whole(chance)])
+    for name in chance.sample(_NAMES, chance.randrange(1, 6)):
+        content = chance.choice(originals)
+        files.setdefault(name, mutated(content, chance) if chance.random() < 0.8 else content)
+    names = chance.sample(sorted(files), len(files))
+    return {name: files[name] for name in names}
+
+
+def _whole(chance: random.Random) -> tuple[str, bytes]:
+    said = {"sender": "human", "text": _KEPT, "created_at": "2026-01-01T00:00:00Z"}
+    talk = {"uuid": "whole", "name": "Hives", "created_at": "2026-01-01T00:00:00Z", "chat_messages": [said]}
+    content = json.dumps([talk]).encode()
+    return chance.choice(
+        (
+            ("conversations-077.json", content),
+            ("mine.zip", zipped({"conversations.json": content})),
+            ("two.zip", zipped({"conversations-000.zip": zipped({"conversations.json": content})})),
+            ("mine.gz", gzip.compress(content)),
+            ("mine.tar", tarred({"conversations.json": content})),
+        )
+    )
+
+
 def mutated(content: bytes, chance: random.Random) -> bytes:
     data = bytearray(content)
     for _ in range(chance.choice((1, 1, 1, 2, 5, 20))):
@@ -134,15 +198,25 @@ _MUTATIONS: tuple[Callable[[bytearray, int, int, random.Random], None], ...] = (
 )
 
 
-def check(path: Path) -> None:
-    """Reads and chunks the file as step 2 does. Raises whatever is not an ExportError."""
+def check(files: Files, folder: Path) -> None:
+    """Reads and chunks the files as step 2 does, in the new folder.
+
+    Raises whatever is not an ExportError, and Lost when a whole one of several was not read.
+    """
+    folder.mkdir()
+    for number, (name, content) in enumerate(files.items()):
+        (folder / members.name_on_disk(number, name)).write_bytes(content)
+    is_kept = False
     try:
-        for item in exports.read(path):
+        for item in exports.read(folder):
             if not isinstance(item, Skipped):
                 for chunk in cutting.cut(item):
                     chunk.content.encode()
+                    is_kept = is_kept or _KEPT in chunk.content
     except ExportError:
         pass
+    if len(files) > 1 and not is_kept:
+        raise Lost
 
 
 def _too_slow(number: int, frame: FrameType | None) -> None:
@@ -156,23 +230,24 @@ def main() -> int:
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
     chance, originals, cases = random.Random(arguments.seed), seeds(), 0
-    signal.signal(signal.SIGALRM, _too_slow)
+    mixed = [*originals, *beside() * 6]
+    signal.signal(signal.SIGPROF, _too_slow)
     started = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "export"
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "export"
         while (passed := time.monotonic() - started) < arguments.minutes * 60:
-            content = mutated(chance.choice(originals), chance)
-            path.write_bytes(content)
-            signal.alarm(_SECONDS)
+            files = several_files(mixed, chance) if cases % 2 else one_file(originals, chance)
+            signal.setitimer(signal.ITIMER_PROF, _SECONDS)
             try:
-                check(path)
+                check(files, folder)
             except Exception as error:
-                kept = Path(f"fuzz-{arguments.seed}-{cases}.bin")
-                kept.write_bytes(content)
+                kept = Path(f"fuzz-{arguments.seed}-{cases}")
+                shutil.copytree(folder, kept)
                 print(f"{type(error).__name__} with {kept} after {cases} cases")
                 raise
             finally:
-                signal.alarm(0)
+                signal.setitimer(signal.ITIMER_PROF, 0)
+            shutil.rmtree(folder)
             cases += 1
     print(f"{cases:,} cases in {passed:.0f} s, {cases / passed:.0f} a second, none failed")
     return 0

@@ -51,7 +51,7 @@ _FILES = (
         "open the link in it, and upload the zip that it leads to",
     ),
 )
-_TABLE = re.compile(rb"[^\n]*?([,;\t])[^\n]*\1[^\n]*\r?\n[^\n]*\1[^\n]*\1")
+_SEPARATORS = (b",", b";", b"\t")
 
 #: Keys that all are there, what that is, what to do.
 _OBJECTS = (
@@ -86,10 +86,17 @@ def file(path: Path) -> str:
     for beginning, name, step in _FILES:
         if re.match(beginning, head, re.DOTALL):
             return f"{name}; {step}"
-    if _TABLE.match(head) and b"\x00" not in head:
+    if _is_table(head):
         return f"a table (CSV); {_ASK_FOR_IT}"
     what = "an unknown kind of file" if b"\x00" in head else "a text"
     return f"{what} of {path.stat().st_size:,} bytes; upload the export's zip or its conversations.json"
+
+
+def _is_table(head: bytes) -> bool:
+    """Whether the first two lines have the same separator twice."""
+    first, _, rest = head.partition(b"\n")
+    second, _, _ = rest.partition(b"\n")
+    return b"\x00" not in head and any(min(first.count(mark), second.count(mark)) > 1 for mark in _SEPARATORS)
 
 
 def zip_without_conversations(path: Path) -> str:

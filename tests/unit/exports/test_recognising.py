@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 
 import pytest
 
@@ -51,6 +52,13 @@ def refused(tmp_path, content):
 @pytest.mark.parametrize(("content", "says"), FILES.values(), ids=FILES)
 def test_an_error_names_the_file_and_the_next_step(tmp_path, content, says):
     assert says in refused(tmp_path, content)
+
+
+@pytest.mark.parametrize("line", [b"," * 20_000, b"a,;\t" * 5_000, b"," * 9_999 + b"\n" + b";" * 9_999])
+def test_a_file_is_recognised_at_once_however_its_lines_look(tmp_path, line):
+    before = time.process_time()
+    assert "upload" in refused(tmp_path, line)
+    assert time.process_time() - before < 1
 
 
 MANIFEST = {"export_id": "e", "files": [{"name": "conversations-000.zip", "url": f"https://example.com/{SECRET}"}]}
