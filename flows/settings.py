@@ -247,6 +247,8 @@ class WebhookSettings(Environment):
     supabase_webhook_user_column: str = "user_id"
     #: Its column with the storage path.
     supabase_webhook_path_column: str = "storage_path"
+    #: Whether what lies in a folder of the user's is one export: an event for one of its objects delivers all of them.
+    supabase_webhook_folders: bool = False
     #: Connections at a time; one above it is answered with 503.
     webhook_max_connections: int = Field(default=500, ge=1)
 

@@ -91,7 +91,7 @@ def told_by(event: DatabaseEvent, settings: WebhookSettings) -> Delivery | str:
     if event.type == "DELETE" or event.record is None:
         return "only a row that is inserted or updated is an upload"
     if (event.table_schema, event.table) == ("storage", "objects"):
-        return _of_storage(event.record, settings.storage_bucket)
+        return _of_storage(event.record, settings)
     if f"{event.table_schema}.{event.table}" == settings.supabase_webhook_table:
         named = {
             "user_id": event.record.get(settings.supabase_webhook_user_column),
@@ -101,12 +101,16 @@ def told_by(event: DatabaseEvent, settings: WebhookSettings) -> Delivery | str:
     return "neither storage.objects nor SUPABASE_WEBHOOK_TABLE"
 
 
-def _of_storage(record: dict[str, Any], bucket: str) -> Delivery | str:
+def _of_storage(record: dict[str, Any], settings: WebhookSettings) -> Delivery | str:
     name = str(record.get("name", ""))
-    if record.get("bucket_id") != bucket:
+    if record.get("bucket_id") != settings.storage_bucket:
         return "another bucket than STORAGE_BUCKET"
+    user_id, _, rest = name.partition("/")
+    folder, is_in_one, _ = rest.partition("/")
+    if settings.supabase_webhook_folders and is_in_one:
+        name = f"{user_id}/{folder}/"
     try:
-        return Delivery(user_id=UUID(name.partition("/")[0]), storage_path=f"{bucket}/{name}")
+        return Delivery(user_id=UUID(user_id), storage_path=f"{settings.storage_bucket}/{name}")
     except ValueError:
         return "not in the folder of a user"
 

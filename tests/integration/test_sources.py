@@ -128,6 +128,21 @@ def test_several_files_are_one_export_whose_bad_ones_cost_only_themselves(servic
     assert facts(service.row(user_id), "I hate coffee") == 12
 
 
+def test_files_that_events_tell_one_by_one_are_all_read_and_none_removes_what_another_brought(service):
+    user_id = service.new_user()
+    parts = {"may/1.zip": range(9), "may/2.zip": [9], "may/3.zip": [10]}
+    with service.without_worker():
+        for name, numbers in parts.items():
+            service.upload(user_id, zipped({"conversations.json": of_claude(*numbers)}), name)
+            record = {"bucket_id": "imports", "name": f"{user_id}/{name}"}
+            event = {"type": "INSERT", "table": "objects", "schema": "storage", "record": record}
+            service.webhook.post("/webhooks/supabase", json=event).raise_for_status()
+        for _ in parts:
+            service.execute(service.made_run(user_id))  # whose end makes the next
+        assert service.made_runs(user_id) == []
+    assert facts(service.row(user_id), "I hate coffee") == 11
+
+
 def test_one_import_can_be_taken_back_and_comes_again_only_when_it_is_delivered_again(service):
     user_id = service.new_user()
     service.full_pass(user_id, of_chatgpt(*range(5)))

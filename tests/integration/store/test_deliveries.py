@@ -79,12 +79,51 @@ def test_also_after_a_pass_that_failed_the_waiting_delivery_is_next(active):
     assert take(active, user=None) == [newer["delivery_id"]]
 
 
-def test_of_several_that_wait_the_newest_is_started_and_only_that(active):
+def test_of_several_versions_that_wait_the_newest_is_started_and_only_that(active):
     deliver(active, '"b"')
     newest = deliver(active, '"c"')
     complete(active, "run-1")
     assert take(active) == [newest["delivery_id"]]
     assert states(active) == ["ended", "superseded", "started"]
+
+
+def test_deliveries_of_other_objects_are_passed_over_by_none_and_start_in_their_order(active):
+    claude = deliver(active, names=[f"{USER}/claude.zip"])["delivery_id"]
+    deliver(active, names=[f"{USER}/may/1.zip"])
+    grok = deliver(active, names=[f"{USER}/grok.zip"])["delivery_id"]
+    both = deliver(active, names=[f"{USER}/may/1.zip", f"{USER}/may/2.zip"])["delivery_id"]
+    assert states(active) == ["started", "waiting", "superseded", "waiting", "waiting"]
+    complete(active, "run-1")
+    assert deliver(active, '"b"')["state"] == "waiting"  # not before those that have come before
+    for number, expected in enumerate((claude, grok, both)):
+        assert take(active, user=None) == [expected]
+        claim(active, f"next-{number}", expected)
+        complete(active, f"next-{number}")
+
+
+def objects_of(db, delivery_id):
+    sql = "select object_names, object_versions from full_pass_deliveries where id = $1"
+    (row,) = db.run(sql, delivery_id)
+    return dict(zip(row["object_names"], row["object_versions"], strict=True))
+
+
+def test_what_a_pass_was_to_try_again_is_read_with_what_starts_instead(active):
+    waiting = deliver(active, names=[f"{USER}/claude.zip"])["delivery_id"]
+    fail(active, "run-1")
+    assert take(active) == [waiting]
+    assert objects_of(active, waiting) == {NAME: '"a"', f"{USER}/claude.zip": '"a"'}
+    claim(active, "run-2", waiting)
+    fail(active, "run-2")
+    newer = deliver(active, '"b"')
+    assert newer["state"] == "started"
+    assert objects_of(active, newer["delivery_id"]) == {NAME: '"b"', f"{USER}/claude.zip": '"a"'}
+
+
+def test_what_has_failed_for_good_is_not_read_again(active):
+    active.run("update user_profiles set full_pass_status = 'failed', full_pass_next_retry_at = null")
+    active.run("update full_pass_deliveries set state = 'ended'")
+    other = deliver(active, names=[f"{USER}/claude.zip"])["delivery_id"]
+    assert list(objects_of(active, other)) == [f"{USER}/claude.zip"]
 
 
 def test_a_delivery_waits_for_a_pass_that_was_started_by_hand_too(db):

@@ -169,6 +169,20 @@ def test_an_object_that_was_inserted_is_a_delivery(receiver, prefect):
     assert len(prefect.flow_runs) == 1
 
 
+def test_of_an_object_in_a_folder_the_event_delivers_the_folder_where_that_is_asked_for(
+    receiver, prefect, supabase, monkeypatch
+):
+    monkeypatch.setenv("SUPABASE_WEBHOOK_FOLDERS", "true")
+    for name in ("may/1.zip", "may/projects/p.json", "june/1.zip"):
+        receiver.upload('"a"', name)
+    for name in ("may/1.zip", "may/projects/p.json", "export.zip"):
+        body = event(bucket_id="imports", name=f"{USER}/{name}")
+        assert receiver.ask("POST", "/webhooks/supabase", json=body).status_code == 202
+    folder, alone = supabase.tables["full_pass_deliveries"]
+    assert folder["object_names"] == [f"{USER}/may/1.zip", f"{USER}/may/projects/p.json"]
+    assert alone["object_names"] == [f"{USER}/export.zip"]
+
+
 @pytest.mark.parametrize(
     "body",
     [
