@@ -84,8 +84,14 @@ def _named(export: Path) -> dict[str, Path]:
     """The files of the export by such names as Storage takes."""
     if not export.is_dir():
         return {f"export{export.suffix.lower()}": export}
-    files = sorted(path for path in export.rglob("*") if path.is_file())
-    return {re.sub(r"[^A-Za-z0-9/._-]", "_", str(path.relative_to(export))): path for path in files}
+    files: dict[str, Path] = {}
+    for path in sorted(path for path in export.rglob("*") if path.is_file()):
+        name = re.sub(r"[^A-Za-z0-9/._-]", "_", str(path.relative_to(export)))
+        while name in files:  # of "ä.zip" and "ö.zip", say
+            folder, _, last = name.rpartition("/")
+            name = f"{folder}/_{last}".lstrip("/")
+        files[name] = path
+    return files
 
 
 def run(stack: Stack, user_id: UUID, storage_path: str, console: Console) -> int:

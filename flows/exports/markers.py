@@ -13,7 +13,10 @@ import msgspec
 _MARKER = re.compile("( ?)\ue200(\\w*)((?:\ue202[^\ue200\ue201\ue202]*)*)\ue201")
 _CUT_OFF = re.compile("[\ue200\ue202]\\w*|[\ue201\ue203-\ue20f]")
 _SOURCE = re.compile(r" ?【\d{1,4}(?::\d{1,4})?†[^】\n]{0,200}】")
-_UNSUPPORTED = re.compile(r"```\s*This block is not supported on your current device yet\.\s*```")
+_UNSUPPORTED = re.compile(
+    r"```\s*(?:This block is not supported on your current device yet|"
+    r"Viewing artifacts created via the Analysis Tool web feature preview isn[’']t yet supported on mobile)\.\s*```"
+)
 
 
 def without_citations(text: str) -> str:
@@ -25,7 +28,7 @@ def without_citations(text: str) -> str:
 
 def without_placeholders(text: str) -> str:
     """Claude's text without what stands for blocks that it does not show."""
-    return _UNSUPPORTED.sub("", text).strip() if "This block is not supported" in text else text
+    return _UNSUPPORTED.sub("", text).strip() if "supported on " in text else text
 
 
 def _shown(marker: re.Match[str]) -> str:

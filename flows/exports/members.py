@@ -10,7 +10,8 @@ _PARTS = re.compile(
     r"(?:^|[/\\])(?:Conversations__[^/\\]*|(?:conversations|projects|memories)(?:-\d+)?)\.zip$", re.IGNORECASE
 )
 _ATTACHED = re.compile(r"(?:^|[/\\])Files__", re.IGNORECASE)
-_JUNK = re.compile(r"(?:^|[/\\])(?:__MACOSX[/\\]|\._)")
+#: What macOS and Windows put into folders.
+_JUNK = re.compile(r"(?:^|[/\\])(?:__MACOSX[/\\]|\._|\.DS_Store$|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE)
 _USER = re.compile(r"(?:^|[/\\])users?\.json$")
 #: Takeout's folder, in any language; beside it lies what the person searched and watched.
 _GEMINI = re.compile(r"(?:^|[/\\])[^/\\]*(?:gemini|bard)[^/\\]*[/\\][^/\\]*\.json$", re.IGNORECASE)
@@ -46,7 +47,7 @@ class Named:
 
 
 def named(members: Members) -> Named:
-    """What each member is. Folders, and what macOS puts beside files, are nothing."""
+    """What each member is. Folders, and what systems put beside files, are nothing."""
     found = Named()
     conversations: list[tuple[int, str, zipfile.ZipInfo]] = []
     notes: list[tuple[bool, str, zipfile.ZipInfo]] = []

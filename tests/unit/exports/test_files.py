@@ -117,6 +117,18 @@ def test_a_persons_attachments_among_the_files_are_never_opened(tmp_path):
     assert unopened == {"zips": 1}
 
 
+def test_what_systems_put_into_folders_is_no_part_of_the_export(tmp_path):
+    left = {
+        ".DS_Store": b"\x00\x01",
+        "may/Thumbs.db": b"\xd0\xcf",
+        "may/desktop.ini": b"[x]",
+        "__MACOSX/._1.zip": b"\x00",
+    }
+    files = {"may/1.zip": zipped({"conversations.json": [talk("I row.")]}), **left}
+    found = writing.chunk_export(folder(tmp_path, files), tmp_path / "chunks", writing.limits())
+    assert (found.conversations, found.unread) == (1, 0)
+
+
 def test_the_account_that_one_part_names_is_that_of_all(tmp_path):
     files = {
         "1.zip": zipped({"conversations.json": [claude("a", "I row.")], "users.json": [{"uuid": "ana"}]}),

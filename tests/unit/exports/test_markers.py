@@ -24,8 +24,15 @@ def test_a_text_is_as_the_person_reads_it(text, shown):
     assert without_citations(text) == shown
 
 
-def test_what_stands_for_a_block_is_not_said():
-    placeholder = "```\nThis block is not supported on your current device yet.\n```"
+@pytest.mark.parametrize(
+    "said",
+    [
+        "This block is not supported on your current device yet.",
+        "Viewing artifacts created via the Analysis Tool web feature preview isn’t yet supported on mobile.",
+    ],
+)
+def test_what_stands_for_a_block_is_not_said(said):
+    placeholder = f"```\n{said}\n```"
     assert without_placeholders(placeholder) == ""
     assert without_placeholders(f"Here.\n\n{placeholder}\n\nDone.") == "Here.\n\n\n\nDone."
     assert without_placeholders("```\ncode\n```") == "```\ncode\n```"
