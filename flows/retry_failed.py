@@ -1,7 +1,8 @@
 """The scheduled flow that sets rows right and starts the next attempt of users whose full pass has failed.
 
 It also deletes what models answered about chunks that have been gone for long, and what killed runs have left on the
-disk of the machine that it runs on.
+disk of the machine that it runs on. Its parts are no tasks: none is retried by itself, and the records of three task
+runs would be most of what a tick writes into Prefect's database, nearly always for nothing.
 """
 
 import asyncio
@@ -9,9 +10,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from prefect import State, flow, get_client, get_run_logger, task
+from prefect import State, flow, get_client, get_run_logger
 from prefect.artifacts import acreate_markdown_artifact
-from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.objects import FlowRun, StateType
@@ -40,14 +40,12 @@ async def _is_overtaking(prefect: PrefectClient) -> bool:
     return mine is not None and min(began.values()) < mine
 
 
-@task(cache_policy=NO_CACHE)
 async def reconcile(deployment_id: UUID) -> int:
     """Rows that do not say what has become of their runs are set right; returns how many."""
     async with get_client() as prefect:
         return await reconciliation.reconcile(current_store(), prefect, deployment_id)
 
 
-@task(cache_policy=NO_CACHE)
 async def start_due(deployment_id: UUID, most_starts: int) -> list[str]:
     """Starts a run for failed users whose next attempt is due, oldest first, as long as few runs wait for a worker.
 
@@ -95,7 +93,6 @@ async def report(corrected: int, waiting: int, started: list[str]) -> None:
         await acreate_markdown_artifact(key="retry-failed", markdown="\n".join([*lines, *table]))
 
 
-@task(cache_policy=NO_CACHE)
 async def start_waiting(deployment_id: UUID, most_starts: int) -> int:
     """Starts deliveries that wait for no pass any more, as far as no hook has; returns how many."""
     async with get_client() as prefect:

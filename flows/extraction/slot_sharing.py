@@ -16,7 +16,9 @@ from prefect.exceptions import PrefectHTTPStatusError
 from flows.runs import tag_slots
 from flows.settings import fact_extraction_concurrency
 
-_LOOK_SECONDS = 3.0  # how often the server is asked for the limit and for who else extracts
+_LOOK_SECONDS = 3.0  # how often the server is asked for the limit and for who else extracts, by up to ten runs
+_MOST_LOOK_SECONDS = 15.0  # by more; together they ask no more often, up to fifty
+_RUNS_AT_FULL_PACE = 10
 _ROTATE_SECONDS = 30  # how long those who got one slot more than others keep it
 
 
@@ -30,6 +32,7 @@ class SlotSharing:
         self._problem: BaseException | None = None
         self._share = 0
         self._part = 1.0
+        self._look_seconds = _LOOK_SECONDS
         self._held: set[Slot] = set()
 
     async def run(self, prefect: PrefectClient, on_look: Callable[[], Awaitable[None]]) -> None:
@@ -38,9 +41,9 @@ class SlotSharing:
         Raises what the first failing holder raised, once the others have ended.
         """
         holders: set[asyncio.Task[None]] = set()
-        looked_at = -_LOOK_SECONDS
+        looked_at = -_MOST_LOOK_SECONDS
         while holders or self._wants_more():
-            if time.monotonic() - looked_at >= _LOOK_SECONDS:
+            if time.monotonic() - looked_at >= self._look_seconds:
                 self._share = await self._current_share(prefect)
                 looked_at = time.monotonic()
                 await on_look()
@@ -88,7 +91,9 @@ class SlotSharing:
             others = await tag_slots.extracting_runs(prefect)
         except (httpx.HTTPError, PrefectHTTPStatusError):
             return self._share or fact_extraction_concurrency()
-        mine = share(limit, sorted(others | {self._run_id}), self._run_id, time.time())
+        runs = sorted(others | {self._run_id})
+        self._look_seconds = min(_LOOK_SECONDS * max(len(runs) / _RUNS_AT_FULL_PACE, 1), _MOST_LOOK_SECONDS)
+        mine = share(limit, runs, self._run_id, time.time())
         self._part = max(mine, 1) / limit
         return mine
 

@@ -4,6 +4,7 @@ One report, updated in place, under a key of the user's: the page of artifacts l
 while questions are asked, how many have been answered.
 """
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Iterator
@@ -33,7 +34,11 @@ from flows.runs.flow_runs import duration
 from flows.settings import StoreSettings
 from flows.steps import RunRecord, StepFigures
 
+#: What changes within them is shown together: each time costs Prefect's database an event of 8 kB.
+_REPORT_SECONDS = 10.0
+#: The same of the progress, which in a pass of hours is shown every twentieth of its time so far.
 _PROGRESS_SECONDS = 10.0
+_PROGRESS_PART = 20
 #: A server that does not answer ends no pass for want of a report.
 _AWAY = (ObjectNotFound, PrefectHTTPStatusError, httpx.HTTPError)
 #: Of each step, which of its figures are how much went in, and how much came out.
@@ -60,35 +65,55 @@ class RunReport:
         self._began = datetime.now(UTC)
         self._usage = RunUsage()
         self._report: UUID | None = None
+        self._shown_at = -_REPORT_SECONDS
+        self._loop = asyncio.get_running_loop()
+        self._waiting: asyncio.Task[None] | None = None
+        self._showing = asyncio.Lock()
         self._bar: UUID | None = None
         self._bar_at = 0.0
         self._before = "none"
 
-    async def update(self, heading: str = "running", remedy: str = "") -> None:
-        """Shows how far the run is. The first time it makes the report, and links to it from the run before."""
+    async def update(self) -> None:
+        """Shows how far the run is: the first time at once, later together with what changes in the next seconds."""
+        if asyncio.get_running_loop() is not self._loop:  # step 9 has one of its own
+            asyncio.run_coroutine_threadsafe(self.update(), self._loop)
+        elif (seconds := self._shown_at + _REPORT_SECONDS - time.monotonic()) <= 0:
+            await self._show("running")
+        elif self._waiting is None:
+            self._waiting = asyncio.create_task(self._show_in(seconds))
+
+    async def _show_in(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        self._waiting = None
+        await self._show("running")
+
+    async def _show(self, heading: str, remedy: str = "") -> None:
+        """The first time it makes the report, and links to it from the run before."""
+        self._shown_at = time.monotonic()
         with contextlib.suppress(LookupError):
             self._usage = current_model().usage
         with contextlib.suppress(*_AWAY):
-            await self._show(heading, remedy)
-
-    async def _show(self, heading: str, remedy: str) -> None:
-        async with get_client() as prefect:
-            if self._report is None:
-                self._before = await _link_from_the_run_before(prefect, self._user_id, self._run)
-                self._report = await acreate_markdown_artifact(
-                    key=key(self._user_id), description=f"Full pass of user {self._user_id}", markdown="…"
-                )
-            update = ArtifactUpdate(data=self._markdown(heading, remedy))
-            await prefect.update_artifact(self._report, update)
+            async with self._showing, get_client() as prefect:
+                if self._report is None:
+                    self._before = await _link_from_the_run_before(prefect, self._user_id, self._run)
+                    self._report = await acreate_markdown_artifact(
+                        key=key(self._user_id),
+                        description=f"Full pass of user {self._user_id}",
+                        markdown=self._markdown(heading, remedy),
+                    )
+                else:
+                    await prefect.update_artifact(self._report, ArtifactUpdate(data=self._markdown(heading, remedy)))
 
     async def end(self, state: str, message: str = "") -> None:
-        await self.update(f"{state}: {message}" if message else state, _remedy(state, message, self._user_id))
+        if self._waiting is not None:
+            self._waiting.cancel()
+        await self._show(f"{state}: {message}" if message else state, _remedy(state, message, self._user_id))
         await self.progress(last=True)
         await self._label()
 
     async def progress(self, last: bool = False) -> None:
         """Shows how many questions are answered, how fast, and when all will be."""
-        if not self._record.to_ask or (not last and time.monotonic() - self._bar_at < _PROGRESS_SECONDS):
+        if not self._record.to_ask or (not last and time.monotonic() - self._bar_at < self._pause()):
             return
         self._bar_at = time.monotonic()
         percent, told = 100 * self._record.asked / self._record.to_ask, self._pace()
@@ -105,6 +130,9 @@ class RunReport:
             with contextlib.suppress(*_AWAY):
                 async with get_client() as prefect:
                     await prefect.update_flow_run_labels(self._run.id, {flow_runs.COST_LABEL: before + cost})
+
+    def _pause(self) -> float:
+        return max(_PROGRESS_SECONDS, self._record.steps[Step.EXTRACT_FACTS].so_far() / _PROGRESS_PART)
 
     def _pace(self) -> str:
         step = self._record.steps[Step.EXTRACT_FACTS]

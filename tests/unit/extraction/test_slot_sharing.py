@@ -6,6 +6,7 @@ from prefect.client.schemas.objects import StateType
 
 from flows.errors import BudgetReached
 from flows.extraction.slot_sharing import SlotSharing, share
+from tests.unit import virtual_time
 from tests.unit.waiting import until
 
 
@@ -164,3 +165,25 @@ def test_only_as_many_slots_are_released_as_are_too_many():
         if slot.should_release():
             slot.release()
     assert len(sharing._held) == 3
+
+
+@pytest.mark.parametrize(("others", "looks"), [(0, 20), (9, 20), (49, 4)])
+def test_the_more_runs_extract_the_less_often_each_asks(prefect, others, looks):
+    """Or a hundred runs would ask Prefect for 70 answers a second, which Prefect Cloud does not give."""
+    prefect.limit = 50
+    for _ in range(others):
+        prefect.extracting(prefect.run(StateType.RUNNING))
+    work = Work(1)
+    seen: list[None] = []
+
+    async def look():
+        seen.append(None)
+
+    async def a_minute():
+        running = asyncio.create_task(SlotSharing("mine", work.hold, work.has_more).run(prefect, look))
+        await asyncio.sleep(59.9)
+        work.go_on.set()
+        await running
+
+    virtual_time.run(a_minute())
+    assert len(seen) == looks

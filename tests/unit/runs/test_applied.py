@@ -1,11 +1,15 @@
 """A server that `prefect deploy` alone has made ready lacks what holds a pass to its promises, and that is said."""
 
 import asyncio
+import contextlib
+import logging
 
 import yaml
+from prefect.client.schemas.objects import StateType
 
 from deployments import ROOT
-from flows.runs import applied
+from flows.runs import applied, run_context
+from tests.unit.fake_supabase import USER
 
 EXAMPLES = "notify_"  # which an operator makes by hand
 
@@ -25,3 +29,20 @@ def test_the_limit_and_each_automation_are_missed(prefect):
     said = asyncio.run(applied.missing(prefect))
     assert "tag extraction" in said[0]
     assert {name for name in names() if any(name in line for line in said)} == names()
+
+
+def test_a_run_on_such_a_server_warns_in_its_log(supabase, prefect, monkeypatch, caplog):
+    @contextlib.asynccontextmanager
+    async def client():
+        yield prefect
+
+    run = prefect.run(StateType.RUNNING, USER)
+    monkeypatch.setattr(run_context, "get_client", client)
+    monkeypatch.setattr(run_context, "current_run", lambda: run)
+    monkeypatch.setattr(run_context, "get_run_logger", logging.getLogger)
+    prefect.limit = None
+    supabase.owned(run_id="another run")
+    asyncio.run(run_context._claim(USER, supabase.store()))
+    told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(told) == 1 + len(names())
+    assert all(line.endswith("Run: python -m deployments.apply") for line in told)

@@ -1,0 +1,112 @@
+"""What the page of a run shows of a pass, and how often it is written: each time is 8 kB in Prefect's database."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from uuid import uuid4
+
+import pytest
+from prefect.client.schemas.objects import FlowRun
+
+from flows.records import Step
+from flows.runs import run_report
+from flows.runs.run_report import RunReport
+from flows.steps import RunRecord, StepFigures
+from tests.unit import virtual_time
+from tests.unit.fake_supabase import USER
+
+
+class Page:
+    """Prefect's artifacts, as far as a report asks for them."""
+
+    def __init__(self) -> None:
+        self.report = ""
+        self.written = 0
+
+    async def read_artifacts(self, **_: object) -> list[object]:
+        return []
+
+    async def create(self, *, markdown: str, **_: object) -> object:
+        await self.update_artifact(None, SimpleNamespace(data=markdown))
+        return uuid4()
+
+    async def update_artifact(self, _: object, update: SimpleNamespace) -> None:
+        await asyncio.sleep(0.05)
+        self.report = update.data
+        self.written += 1
+
+
+@pytest.fixture
+def page(monkeypatch):
+    page = Page()
+
+    @contextlib.asynccontextmanager
+    async def client() -> AsyncIterator[Page]:
+        yield page
+
+    monkeypatch.setattr(run_report, "get_client", client)
+    monkeypatch.setattr(run_report, "acreate_markdown_artifact", page.create)
+    monkeypatch.setenv("SUPABASE_URL", "http://supabase.test")
+    monkeypatch.setenv("SUPABASE_SERVICE_KEY", "sb_secret_test")
+    return page
+
+
+def shown(page, step):
+    return f" {step} | running |" in page.report
+
+
+def begin(record, step):
+    for each in record.steps.values():
+        each.status = "completed"
+    record.steps[step] = StepFigures(status="running")
+
+
+def report_with(record):
+    return RunReport(USER, FlowRun(flow_id=uuid4(), name="full-pass · attempt 1"), record)
+
+
+def test_steps_that_follow_each_other_quickly_are_shown_together(page):
+    async def scenario():
+        record = RunRecord()
+        report = report_with(record)
+        for step in Step:
+            begin(record, step)
+            await report.update()
+            assert shown(page, Step.DOWNLOAD_CONVERSATIONS)  # that it has begun, at once
+            await asyncio.sleep(0.5)
+        await report.end("Completed", "complete: 3 facts")
+
+    virtual_time.run(scenario())
+    assert page.report.startswith("**Completed: complete: 3 facts**")
+    assert page.written == 2
+
+
+def test_a_step_that_takes_long_is_shown_within_ten_seconds(page):
+    async def scenario():
+        record = RunRecord()
+        report = report_with(record)
+        for step in (Step.SAVE_CHUNKS, Step.EXTRACT_FACTS):
+            begin(record, step)
+            await report.update()
+        assert not shown(page, Step.EXTRACT_FACTS)
+        await asyncio.sleep(10.2)
+        assert shown(page, Step.EXTRACT_FACTS)
+        await report.end("Completed")
+
+    virtual_time.run(scenario())
+
+
+def test_the_last_word_is_the_end_also_when_a_step_is_being_shown(page):
+    async def scenario():
+        record = RunRecord()
+        report = report_with(record)
+        for step in (Step.SAVE_CHUNKS, Step.EXTRACT_FACTS):
+            begin(record, step)
+            await report.update()
+        await asyncio.sleep(10.0 - 0.02)  # it is being written, which takes 0.05 s
+        await report.end("Failed", "failed at extract_facts")
+        await asyncio.sleep(20)
+        assert page.report.startswith("**Failed: failed at extract_facts**")
+
+    virtual_time.run(scenario())
