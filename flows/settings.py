@@ -292,6 +292,10 @@ class ApplySettings(Environment):
     #: limit that the queue `passes` has, or 4. Apply again after a change.
     full_pass_concurrency: int | None = Field(default=None, ge=1)
 
+    #: The image that runs have on a Docker or Kubernetes pool; none: the one that prefect.yaml names. Apply again after
+    #: a change.
+    soulprint_image: str | None = None
+
     #: After how long without a heartbeat a run counts as lost; one comes every 30 seconds. Apply again after a change.
     full_pass_silent_seconds: float = Field(default=90, ge=35)
     #: How long a worker may have a run without having begun it, until the run counts as lost. Apply again after a
