@@ -262,6 +262,18 @@ def _with_subclasses(kind: type[FullPassError]) -> Iterator[type[FullPassError]]
         yield from _with_subclasses(narrower)
 
 
+def let_go(error: BaseException) -> None:
+    """Empties the frames of an exception that has been handled, and of those that it came from.
+
+    Who keeps an exception, as Prefect does of a failed task until the process ends, keeps what its frames hold: a file
+    that was being read stays open, and its room on the disk is not free although it has been removed.
+    """
+    before: BaseException | None = error
+    while before is not None:
+        traceback.clear_frames(before.__traceback__)
+        before = before.__context__
+
+
 def where(error: BaseException) -> str:
     """The stack of an exception as `module.py:line function` lines, innermost last, without any message or value."""
     frames = traceback.extract_tb(error.__traceback__)

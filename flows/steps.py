@@ -16,7 +16,7 @@ from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 
 from flows import events
-from flows.errors import FullPassError, StepFailed, StoreError, describe, where
+from flows.errors import FullPassError, StepFailed, StoreError, describe, let_go, where
 from flows.records import Step
 from flows.store.client import current_store
 
@@ -112,6 +112,7 @@ async def logged(name: Step, user_id: UUID) -> AsyncIterator[StepFigures]:
         _end(user_id, name, figures, "failed", {"error": type(error).__name__, **figures.values})
         if not isinstance(error, FullPassError):
             get_run_logger().error("%s\n%s", describe(error), where(error))
+        let_go(error)
         # `from None`: the cause's own message may quote the user's text, and Prefect logs the whole chain.
         raise failure from None
     except BaseException as error:

@@ -1,11 +1,15 @@
 """The boundaries of a step: its lines, the user's progress, and the error that names it."""
 
 import asyncio
+import json
 import pickle
 
+import psutil
 import pytest
 
+from flows.chunks.writing import chunk_export
 from flows.errors import ExportError, NotOwner, StepFailed, StoreError
+from flows.exports import Limits
 from flows.records import Step
 from flows.steps import STARTS_AT_PERCENT, Progress, step
 from tests.unit.fake_supabase import RUN, USER
@@ -53,6 +57,17 @@ def test_an_error_names_the_step_and_what_was_counted_until_then(run_log):
     assert failed.value.__cause__ is None
     assert str(pickle.loads(pickle.dumps(failed.value))) == str(failed.value)
     assert lines(run_log)[-1].endswith("status=failed seconds=0.0 error=ExportError written=3")
+
+
+def test_a_failed_step_holds_no_file_open_although_its_error_is_kept(tmp_path):
+    export, chunks = tmp_path / "export.json", tmp_path / "chunks.jsonl"
+    said = [{"role": "user", "content": "I like tea. " * 2_000}]
+    export.write_text(json.dumps([{"id": f"c{number}", "messages": said} for number in range(3)]))
+    chunks.with_suffix(".unfinished").symlink_to("/dev/full")
+    with pytest.raises(StepFailed, match="No space left on device") as failed:
+        performed(lambda: chunk_export(export, chunks, Limits()), Step.CHUNK_CONVERSATIONS)
+    assert failed.value.step == Step.CHUNK_CONVERSATIONS
+    assert not [file for file in psutil.Process().open_files() if file.path == str(export)]
 
 
 def test_an_error_that_is_not_ours_shows_where_and_never_what(run_log):
