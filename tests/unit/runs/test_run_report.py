@@ -36,6 +36,9 @@ class Page:
         self.report = update.data
         self.written += 1
 
+    async def update_flow_run_labels(self, *_: object) -> None:
+        pass
+
 
 @pytest.fixture
 def page(monkeypatch):
