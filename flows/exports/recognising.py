@@ -107,7 +107,9 @@ def zip_without_conversations(path: Path) -> str:
         return f"the file is an Office document, such as a workbook of Excel; {_ASK_FOR_IT}"
     if any(re.search(r"(?:^|/)chat\.html$", name) for name in names):
         return f"the zip has chat.html and no conversations.json; {_ZIP_INSTEAD}"
-    return f"the zip has no conversations.json; {_ZIP_INSTEAD}, or the conversations.json in it"
+    if any(re.search(r"(?:^|/)shared_conversations\.json$", name) for name in names):
+        return f"the zip has ChatGPT's list of shared links and no conversations.json; {_ZIP_INSTEAD}"
+    return f"the zip has no conversations.json; {_ZIP_INSTEAD}"
 
 
 def entry(element: bytes) -> tuple[str, bool]:

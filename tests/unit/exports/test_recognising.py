@@ -35,6 +35,10 @@ FILES = {
         zipped({"export/chat.html": "<html>"}),
         "has chat.html and no conversations.json; upload",
     ),
+    "zip of shared links": (
+        zipped({"shared_conversations.json": [], "user.json": {}}),
+        "has ChatGPT's list of shared links and no conversations.json; upload",
+    ),
     "zip of photos": (zipped({"1.png": "x"}), "has no conversations.json; upload the zip"),
 }
 
