@@ -9,7 +9,7 @@ COMPILE = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-vers
   --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade-package $(UPGRADE))
 COG = $(BIN)/python -m cogapp --verbosity=1 -P
 
-.PHONY: help run up test unit conformance containers check docs picture hooks lock audit bench-read bench-extract bench-packing bench-memory bench-limits eval faults machines attack sample clean
+.PHONY: help run up test unit conformance containers check docs picture hooks lock audit bench-read bench-extract bench-packing bench-memory bench-limits bench-prefect eval faults machines attack sample clean
 
 ## help: this list
 help:
@@ -94,6 +94,11 @@ bench-memory: $(VENV)/.installed
 ## bench-limits: how near runs come to the rate limits of small tiers, beside runs without pacing (20 minutes)
 bench-limits: $(VENV)/.installed
 	$(BIN)/python -m tests.benchmarks.rate_limits
+
+## bench-prefect: bytes, rows and requests of a pass and of a tick in Prefect's database (five minutes)
+bench-prefect: $(VENV)/.installed
+	$(BIN)/python -m tests.benchmarks.prefect_bytes
+	$(BIN)/python -m tests.benchmarks.prefect_bytes --here
 
 ## eval: how well the model that the settings name reads: labelled excerpts, found and missed (tests/eval/README.md)
 eval: $(VENV)/.installed

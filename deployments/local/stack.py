@@ -30,6 +30,25 @@ _PREFECT_DATABASE, _SUPABASE_DATABASE = "prefect", "soulprint"
 _SECRETS = {"jwt_secret": 32, "webhook_key": 16, "prefect_password": 16}  # bytes
 _PORTS = {"prefect": 4200, "webhook": 8787, "gateway": 54321, "messages": 8788}
 
+#: Events that say again what Prefect has of runs, their logs and artifacts: most of what a pass writes there.
+_REPEATED = (
+    "prefect.flow-run.heartbeat",
+    "prefect.flow-run.Scheduled",
+    "prefect.flow-run.Late",
+    "prefect.flow-run.Pending",
+    "prefect.flow-run.Submitting",
+    "prefect.flow-run.Running",
+    "prefect.task-run.Pending",
+    "prefect.task-run.Running",
+    "prefect.task-run.Completed",
+    "prefect.artifact.created",
+    "prefect.artifact.updated",
+    "prefect.artifact-collection.created",
+    "prefect.concurrency-limit.acquired",
+    "prefect.concurrency-limit.released",
+    "soulprint.full-pass.step",
+)
+
 
 class Stack:
     """`start()` to `stop()`; `environment` is what the worker and the receiver run with."""
@@ -254,7 +273,8 @@ class Stack:
             # Without a word about runs, only events go (after 7 days); runs go with their logs and artifacts.
             "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
             "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(30 * 86_400),
-            "PREFECT_SERVER_SERVICES_DB_VACUUM_EVENT_RETENTION_OVERRIDES": '{"prefect.flow-run.heartbeat": 86400}',
+            "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P3D",
+            "PREFECT_SERVER_SERVICES_DB_VACUUM_EVENT_RETENTION_OVERRIDES": json.dumps(dict.fromkeys(_REPEATED, 3_600)),
             # Leases in memory, the default, are lost with the server, and their slots with them.
             "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
             # A task run that waits for a slot of the tag asks again this often; the default of 30 s leaves slots idle.

@@ -162,12 +162,12 @@ class FullPassService:
         finally:
             self.prefect.patch(pool, json={"is_paused": False}).raise_for_status()
 
-    def execute(self, run_id: str, **settings: str) -> None:
+    def execute(self, run_id: str, flow: Any = None, **settings: str) -> None:
         """What a worker's process does with a run, in this one."""
         self.prefect.post(f"/flow_runs/{run_id}/set_state", json={"state": {"type": "PENDING"}}).raise_for_status()
         with self._environment(settings):
             run = load_flow_run(UUID(run_id))
-            running: Any = run_flow(full_pass, run, parameters=run.parameters, return_type="state")
+            running: Any = run_flow(flow or full_pass, run, parameters=run.parameters, return_type="state")
             with contextlib.suppress(Pause):  # of a suspended run, whose process ends
                 asyncio.run(running)
 

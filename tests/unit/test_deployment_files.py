@@ -2,8 +2,10 @@
 
 import configparser
 import importlib.util
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +14,8 @@ from prefect.settings import Settings
 from prefect.settings.legacy import _get_settings_fields
 
 from deployments import webhook
-from deployments.local.stack import ROOT
+from deployments.local.processes import Port
+from deployments.local.stack import ROOT, Stack
 from flows.settings import ApplySettings, Environment, ModelSettings, PassSettings, StoreSettings, WebhookSettings
 
 FOLDER = ROOT / "deployments"
@@ -78,6 +81,30 @@ def test_every_command_that_a_file_names_is_there(file):
     modules = re.findall(r"-m,? (deployments\.\w+)", file.read_text())
     assert modules
     assert [module for module in modules if importlib.util.find_spec(module) is None] == []
+
+
+def test_retention_is_the_same_wherever_a_server_is_described_and_prefect_takes_it(tmp_path, monkeypatch):
+    names = ("PREFECT_SERVER_SERVICES_DB_VACUUM_", "PREFECT_SERVER_EVENTS_RETENTION")
+
+    def retention(settings: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+        found = {name: value for name, value in settings if str(name).startswith(names)}
+        return found | {name: json.loads(value) for name, value in found.items() if name.endswith("_OVERRIDES")}
+
+    shipped = [retention(values(documents(file))) for file in (COMPOSE, RENDER, SERVER)]
+    told = re.findall(r"^(PREFECT_SERVER_[A-Z_]+)='?(.+?)'?$", (FOLDER / "operations.md").read_text(), re.MULTILINE)
+    stack = Stack(tmp_path, {})
+    stack._ports = dict.fromkeys(("prefect", "webhook", "gateway", "messages"), Port(0))
+    stack.environment = stack._environment()
+    embedded = retention(stack._server_environment().items())
+    assert len(embedded) == 4
+    assert [*shipped, retention(told)] == [embedded] * 4
+    for name in embedded:
+        monkeypatch.setenv(name, stack._server_environment()[name])
+    server = Settings().server
+    assert server.events.retention_period == timedelta(days=3)
+    assert server.services.db_vacuum.retention_period == timedelta(days=30)
+    assert "flow_runs" in server.services.db_vacuum.enabled_vacuum_types
+    assert set(server.services.db_vacuum.event_retention_overrides.values()) == {timedelta(hours=1)}
 
 
 def test_compose_asks_for_what_its_example_lists():
