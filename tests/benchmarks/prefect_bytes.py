@@ -46,9 +46,9 @@ class Table:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.prefect_bytes", description=__doc__)
-    parser.add_argument("--passes", type=int, default=30)
+    parser.add_argument("--passes", type=int, default=10)
     parser.add_argument("--calls", type=int, default=4, help="of extraction, a pass")
-    parser.add_argument("--ticks", type=int, default=30)
+    parser.add_argument("--ticks", type=int, default=10)
     parser.add_argument("--here", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="soulprint-bytes-") as name:
