@@ -80,9 +80,11 @@ async def queue_limit(prefect: PrefectClient, name: str) -> int | None:
 
 
 async def passes_at_once(prefect: PrefectClient) -> int:
-    """What an operator has set with Prefect's own command stays, unless the setting says something else."""
-    said = ApplySettings().full_pass_concurrency
-    return said or await queue_limit(prefect, wanted.PASSES_QUEUE) or wanted.PASSES_AT_ONCE
+    """What an operator has set with Prefect's own command stays, also 0, unless the setting says something else."""
+    if (said := ApplySettings().full_pass_concurrency) is not None:
+        return said
+    found = await queue_limit(prefect, wanted.PASSES_QUEUE)
+    return wanted.PASSES_AT_ONCE if found is None else found
 
 
 async def _deployments(prefect: PrefectClient) -> AsyncIterator[str]:

@@ -29,7 +29,7 @@ def prefect_file(passes: int, known: Iterable[DeploymentResponse] = ()) -> dict[
     image = ApplySettings().soulprint_image
     for entry in file["deployments"]:
         if "concurrency_limit" in entry:
-            entry["concurrency_limit"]["limit"] = passes
+            entry["concurrency_limit"]["limit"] = max(passes, 1)  # with 0, Prefect refuses to let a run wait
         if image:
             entry["work_pool"]["job_variables"]["image"] = image
         if entry["name"] in found:

@@ -1,7 +1,11 @@
 """What `prefect deploy` is given: prefect.yaml, with what the settings say and what an operator has paused."""
 
+import asyncio
 import re
 from types import SimpleNamespace
+from typing import Any
+
+import pytest
 
 from deployments import drift, wanted
 from deployments.local.stack import ROOT
@@ -34,6 +38,21 @@ def test_settings_name_the_image_and_how_many_passes_may_run(monkeypatch):
     assert {entry["work_pool"]["job_variables"]["image"] for entry in made.values()} == {
         "registry.example.com/soulprint:7"
     }
+
+
+@pytest.mark.parametrize(("said", "found", "wanted_limit"), [("", None, 4), ("", 2, 2), ("", 0, 0), ("9", 0, 9)])
+def test_the_queues_limit_stays_unless_the_setting_says_another(monkeypatch, said, found, wanted_limit):
+    monkeypatch.delenv("FULL_PASS_CONCURRENCY", raising=False)
+    if said:
+        monkeypatch.setenv("FULL_PASS_CONCURRENCY", said)
+
+    class Server:
+        async def read_work_queue_by_name(self, *_, **__):
+            return SimpleNamespace(concurrency_limit=found)
+
+    server: Any = Server()
+    assert asyncio.run(drift.passes_at_once(server)) == wanted_limit
+    assert entries(passes=wanted_limit)["full-pass"]["concurrency_limit"]["limit"] == max(wanted_limit, 1)
 
 
 def test_what_is_paused_stays_so_and_nothing_else_does():
