@@ -9,7 +9,7 @@ COMPILE = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-vers
   --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade-package $(UPGRADE))
 COG = $(BIN)/python -m cogapp --verbosity=1 -P
 
-.PHONY: help run up test unit conformance containers check docs picture hooks lock audit bench-read bench-extract bench-packing bench-memory bench-limits bench-prefect eval faults machines attack sample clean
+.PHONY: help run up test unit conformance containers check docs picture hooks lock audit bench-read bench-extract bench-packing bench-memory bench-limits bench-prefect bench-start eval faults machines attack sample clean
 
 ## help: this list
 help:
@@ -99,6 +99,10 @@ bench-limits: $(VENV)/.installed
 bench-prefect: $(VENV)/.installed
 	$(BIN)/python -m tests.benchmarks.prefect_bytes
 	$(BIN)/python -m tests.benchmarks.prefect_bytes --here
+
+## bench-start: from a delivery to the first call of a model, and where the time goes (a minute)
+bench-start: $(VENV)/.installed
+	$(BIN)/python -m tests.benchmarks.cold_start
 
 ## eval: how well the model that the settings name reads: labelled excerpts, found and missed (tests/eval/README.md)
 eval: $(VENV)/.installed

@@ -9,7 +9,6 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -30,6 +29,7 @@ from prefect.workers import process
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
 
 from deployments import ROOT
+from deployments.fork_server import ENGINE
 from flows.runs import interruption
 
 logger = logging.getLogger("soulprint.worker")
@@ -85,7 +85,7 @@ vars(_flow_run_executor)["CancellationManager"] = _Cancellation
 class PassJobConfiguration(ProcessJobConfiguration):
     def prepare_for_flow_run(self, *arguments: Any, **named: Any) -> None:
         # Without a command, Prefect starts an interpreter that looks for the code, and then another one in its place.
-        self.command = self.command or command_to_string([sys.executable, "-m", "prefect.engine"])
+        self.command = self.command or command_to_string(ENGINE)
         self.working_dir = self.working_dir or ROOT
         super().prepare_for_flow_run(*arguments, **named)
 

@@ -11,7 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
-from deployments import WORK_POOL, process_worker
+from deployments import WORK_POOL, fork_server, process_worker
 from flows import spool
 from flows.errors import SettingsError, SpoolError
 from flows.settings import PassSettings
@@ -27,6 +27,7 @@ def main() -> None:
     except SettingsError as error:
         sys.exit(str(error))
     sweep(spool_dir)
+    fork_server.start()
     threading.Thread(target=_sweep_again, args=(spool_dir,), daemon=True).start()
     assert process_worker.PassWorker.type == "process"  # Prefect finds it by that
     sys.argv = ["prefect", "worker", "start", "--pool", WORK_POOL, *sys.argv[1:]]

@@ -236,7 +236,7 @@ def _passes() -> list[int]:
     found = []
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            if "prefect.engine" in process.cmdline() and process.ppid() != os.getpid():
+            if process.name().startswith("run "):
                 found.append(process.pid)
     return found
 

@@ -104,8 +104,8 @@ def _until(service: FullPassService, calls: int) -> tuple[Json, float]:
     """The stand-in's counters when it has answered so many calls, and the CPU seconds of the flow runs until then."""
     cpu: dict[int, float] = {}
     while True:
-        for process in psutil.process_iter(["cmdline"]):
-            if "prefect.engine" in (process.info["cmdline"] or ()):
+        for process in psutil.process_iter(["name"]):
+            if process.info["name"].startswith("run "):
                 try:
                     cpu[process.pid] = sum(process.cpu_times()[:2])
                 except psutil.NoSuchProcess:

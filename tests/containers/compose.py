@@ -6,6 +6,7 @@ Every container shares one network of the machine, so that a service's name is a
 import json
 import re
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -81,10 +82,7 @@ class Topology:
         return int(podman("inspect", "--format", "{{.State.ExitCode}}", self.container(service)))
 
     def is_healthy(self, service: str) -> bool:
-        done = subprocess.run(
-            [*_PODMAN, "healthcheck", "run", self.container(service)], capture_output=True, check=False
-        )
-        return done.returncode == 0
+        return _run("healthcheck", "run", self.container(service)).returncode == 0
 
     def log(self, service: str) -> str:
         return podman("logs", "--tail", "40", self.container(service), check=False)
@@ -179,11 +177,16 @@ def until(reached: Callable[[], bool], seconds: float = _HEALTHY_SECONDS) -> Non
 def run_once(image: str, *command: str, memory: str = "512m") -> subprocess.CompletedProcess[str]:
     """A container from its start to its end."""
     limits = ("--memory", memory, "--memory-swap", memory, *LIMITS)
-    run = [*_PODMAN, "run", "--rm", "--network", "host", *limits, image, *command]
-    return subprocess.run(run, capture_output=True, text=True, check=False)
+    return _run("run", "--rm", "--network", "host", *limits, image, *command)
 
 
 def podman(*arguments: str, check: bool = True) -> str:
-    done = subprocess.run([*_PODMAN, *arguments], capture_output=True, text=True, check=False)
+    done = _run(*arguments)
     assert not check or done.returncode == 0, f"podman {' '.join(arguments[:2])}: {done.stderr[-2_000:]}"
     return done.stdout.strip() if check else done.stdout + done.stderr
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    # In a folder of its own: of a container that has been killed, podman's monitor leaves a file where it was started.
+    with tempfile.TemporaryDirectory() as folder:
+        return subprocess.run([*_PODMAN, *arguments], cwd=folder, capture_output=True, text=True, check=False)

@@ -45,16 +45,21 @@ class Watch:
     def _look_at(self, pid: str) -> None:
         try:
             command = Path("/proc", pid, "cmdline").read_text().split("\0")
+            own = Path("/proc", pid, "comm").read_text().split()
             held = _number(Path("/proc", pid, "status"), "RssAnon:") * 1024 / 1e6
         except (OSError, KeyError):  # it has ended just now
             return
-        name = next((part.rpartition(".")[2] for part in command if part.startswith(("deployments.", "prefect."))), "")
+        name = "run" if own[0] == "run" else "fork server" if own[0] == "fork" else _module(command)
         if name:
             self.largest[name] = max(held, self.largest.get(name, 0))
 
     def _kills(self) -> int:
         file = "memory.events" if self._is_unified else "memory.oom_control"
         return _number(self._group / file, "oom_kill")
+
+
+def _module(command: list[str]) -> str:
+    return next((part.rpartition(".")[2] for part in command if part.startswith(("deployments.", "prefect."))), "")
 
 
 def _group_of(pid: int) -> tuple[Path, bool]:

@@ -23,15 +23,22 @@ def test_each_ends_by_itself_when_it_is_told_to(topology: Topology, name: str) -
     assert seconds < topology.grace(name)
 
 
+@pytest.fixture
+def endless(service: FullPassService) -> Iterator[None]:
+    """A model that does not answer; a test that fails leaves none to the next ones either."""
+    service.messages.put("/_control", json={"latency_seconds": 600}).raise_for_status()
+    yield
+    service.messages.put("/_control", json={}).raise_for_status()
+
+
+@pytest.mark.usefixtures("endless")
 def test_a_run_whose_machine_is_gone_is_noticed(topology: Topology, service: FullPassService) -> None:
     """By an automation: in the process of the schedules, told of heartbeats by Redis."""
-    service.messages.put("/_control", json={"latency_seconds": 600}).raise_for_status()
     user_id = service.new_user()
     run_id = service.trigger(user_id, service.upload(user_id, export_of(1)))
     service.asked(in_flight=1)
     topology.kill("worker")
     assert service.ended(run_id)["state_type"] == "CRASHED"
-    service.messages.put("/_control", json={}).raise_for_status()
     topology.up("worker")
     service.retry_failed()
     assert service.row(user_id)["full_pass_status"] == "failed"

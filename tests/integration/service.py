@@ -25,7 +25,7 @@ from prefect.exceptions import Pause
 from prefect.flow_engine import load_flow_run, run_flow
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, Settings
 
-from deployments import apply
+from deployments import apply, fork_server
 from deployments.local.demo import BUCKET
 from deployments.local.stack import Stack
 from deployments.local.supabase import keys
@@ -281,12 +281,7 @@ class FullPassService:
 
     def processes(self, run_id: str) -> list[psutil.Process]:
         """Those that execute a flow run, also when its worker has gone; hooks of a dead run have others."""
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):  # it ended just now, or is another account's
-                if "prefect.engine" in process.cmdline() and process.environ().get("PREFECT__FLOW_RUN_ID") == run_id:
-                    found.append(process)
-        return found
+        return [process for process in psutil.process_iter() if executes(process, run_id)]
 
     def gone(self, run_id: str) -> None:
         """Returns when no process of the run is left."""
@@ -396,6 +391,16 @@ def _prefect_settings(api: str, login: str) -> Settings:
     """Those for a server, kept: to read them takes a tenth of a run's time."""
     updates: dict[Any, Any] = {PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: login}
     return get_settings_context().settings.copy_with_update(updates=updates)
+
+
+def executes(process: psutil.Process, run_id: str) -> bool:
+    """Whether it is the process of this flow run: a fork, or an interpreter of its own."""
+    try:
+        if process.name() == fork_server.name_of(run_id):
+            return bool(process.status() != psutil.STATUS_ZOMBIE)
+        return "prefect.engine" in process.cmdline() and bool(process.environ().get("PREFECT__FLOW_RUN_ID") == run_id)
+    except psutil.Error:  # it has ended just now, or is another account's
+        return False
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ import pytest
 from deployments.local import ending
 from deployments.local.stack import ROOT
 from tests.conftest import clean_environment
-from tests.integration.service import simple_export
+from tests.integration.service import executes, simple_export
 
 _SECONDS = 600  # only what is broken takes so long
 #: What the shell has its background jobs ignore, and children inherit.
@@ -66,13 +66,6 @@ def _ignore_only(signals: tuple[signal.Signals, ...]) -> None:
     """Whatever the tests themselves were started with: nohup, for one, ignores SIGHUP."""
     for each in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN if each in signals else signal.SIG_DFL)
-
-
-def executes(process: psutil.Process, run_id: str) -> bool:
-    try:
-        return bool(process.environ().get("PREFECT__FLOW_RUN_ID") == run_id)
-    except psutil.NoSuchProcess:
-        return False
 
 
 def write(path: Path, value: object) -> Path:
