@@ -230,6 +230,12 @@ class ReportedError(NamedTuple):
     permanent: bool
     retry_at: datetime | None = None
 
+    @property
+    def step(self) -> str | None:
+        """In which it happened; None: before the first one."""
+        named = re.match(r"step=(\w+): ", self.text)
+        return named[1] if named else None
+
 
 def reported(message: str | None) -> ReportedError:
     """Reads the error back out of a state's message, which holds no more of it than `describe` lets through.

@@ -28,7 +28,7 @@ from prefect.states import Scheduled
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flows import __version__
-from flows.errors import ExportError
+from flows.errors import ExportError, ReportedError
 from flows.portions import by_count
 from flows.records import Import
 from flows.store.exports import MOST_FILES, object_name
@@ -47,6 +47,7 @@ _TRIGGER_TAG = "trigger:"
 #: Of a run that has ended: what it has cost, in dollars; without it, that is not known.
 COST_LABEL = "soulprint.cost-usd"
 _NAME = re.compile(r"full-pass · [0-9a-f]{8} · attempt (\d+)")
+_FAILURE_TAGS = ("error:", "failed:")
 
 
 class PassRequest(BaseModel):
@@ -151,9 +152,18 @@ async def introduce(prefect: PrefectClient, run: FlowRun, user_id: UUID, attempt
     triggers = [tag.removeprefix(_TRIGGER_TAG) for tag in run.tags if tag.startswith(_TRIGGER_TAG)]
     trigger = triggers[0] if triggers else "manual"
     more = {tag_of(user_id), f"{_TRIGGER_TAG}{trigger}", f"model:{model}", f"version:{__version__}"}
+    # A run that is retried says no longer why it had failed.
+    run.tags = sorted({*(tag for tag in run.tags if not tag.startswith(_FAILURE_TAGS)), *more})
     run.name = name_of(user_id, attempt)
-    await prefect.update_flow_run(run.id, name=run.name, tags=sorted({*run.tags, *more}))
+    await prefect.update_flow_run(run.id, name=run.name, tags=run.tags)
     return trigger
+
+
+async def tag_failure(prefect: PrefectClient, run: FlowRun, error: ReportedError) -> None:
+    """Says why a run has failed where its page shows it first, and lists show it too: a message is on neither."""
+    why = {f"error:{error.type}", *([f"failed:{error.step}"] if error.step else [])}
+    run.tags = sorted({*run.tags, *why})
+    await prefect.update_flow_run(run.id, tags=run.tags)
 
 
 async def server_time(prefect: PrefectClient) -> datetime | None:

@@ -18,7 +18,17 @@ from prefect.exceptions import ObjectNotFound, Pause, PrefectHTTPStatusError
 from prefect.states import Cancelled, Completed, Failed
 
 from flows import events, steps
-from flows.errors import FullPassError, NotOwner, StepFailed, StoreError, describe, failed_message, reported, where
+from flows.errors import (
+    FullPassError,
+    NotOwner,
+    ReportedError,
+    StepFailed,
+    StoreError,
+    describe,
+    failed_message,
+    reported,
+    where,
+)
 from flows.llm.usage import dollars
 from flows.records import FailedPass, Step
 from flows.runs import flow_runs, lease, quiet, status
@@ -102,6 +112,7 @@ async def _failed(user_id: UUID, error: Exception) -> State[Any]:
     if _is_not_to_begin(text):
         return Cancelled(name=NOT_RUN, message=f"not run: {text.partition(': ')[2]}")
     state: State[Any] = Failed(message=failed_message(text))
+    await _tag(reported(state.message))
     failure = await _write_failure(user_id, state)
     if failure is not None and failure.failed:
         return Failed(message=failed_message(text, status.outlook(failure)))
@@ -111,6 +122,13 @@ async def _failed(user_id: UUID, error: Exception) -> State[Any]:
 def _is_not_to_begin(text: str) -> bool:
     """Another run has the user, or has read a newer export: nothing is wrong, and nothing was done."""
     return text.startswith(f"step={Step.DOWNLOAD_CONVERSATIONS}: {NotOwner.__name__}: ")
+
+
+async def _tag(error: ReportedError) -> None:
+    """A server that does not answer has the message, once it does."""
+    with contextlib.suppress(ObjectNotFound, PrefectHTTPStatusError, httpx.HTTPError, TimeoutError):
+        async with asyncio.timeout(_LAST_SECONDS), get_client() as prefect:
+            await flow_runs.tag_failure(prefect, current_run(), error)
 
 
 async def _write_failure(user_id: UUID, state: State[Any]) -> FailedPass | None:

@@ -125,6 +125,10 @@ class FakePrefect:
             found.reverse()
         return found[offset : offset + limit]
 
+    async def update_flow_run(self, flow_run_id: UUID, name: str | None = None, tags: list[str] | None = None) -> None:
+        run = await self.read_flow_run(flow_run_id)
+        run.name, run.tags = name or run.name, run.tags if tags is None else tags
+
     async def read_artifacts(self, **_: object) -> list[Artifact]:
         return []
 
