@@ -13,9 +13,8 @@ from uuid import UUID
 
 import httpx
 from prefect import get_client
-from prefect.artifacts import acreate_markdown_artifact, acreate_progress_artifact, aupdate_progress_artifact
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.actions import ArtifactUpdate
+from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
@@ -46,7 +45,7 @@ _IN_AND_OUT: dict[Step, tuple[tuple[str, ...], tuple[str, ...]]] = {
     Step.DOWNLOAD_CONVERSATIONS: ((), ("bytes",)),
     Step.CHUNK_CONVERSATIONS: (("conversations",), ("chunks",)),
     Step.SAVE_CHUNKS: ((), ("written", "unchanged", "pruned")),
-    Step.EXTRACT_FACTS: (("asked",), ("answered", "refused", "failed", "facts")),
+    Step.EXTRACT_FACTS: (("asked",), ("answered", "facts")),  # what was not answered is said below the table
     Step.CONSOLIDATE_FACTS: (("statements",), ("current", "superseded")),
     Step.HIERARCHICAL_REDUCE: ((), ("chosen", "left")),
     Step.GENERATE_MEMORY: (("asked",), ("entries",)),
@@ -96,18 +95,23 @@ class RunReport:
             async with self._showing, get_client() as prefect:
                 if self._report is None:
                     self._before = await _link_from_the_run_before(prefect, self._user_id, self._run)
-                    self._report = await acreate_markdown_artifact(
-                        key=key(self._user_id),
-                        description=f"Full pass of user {self._user_id}",
-                        markdown=self._markdown(heading, remedy),
-                    )
+                told = self._markdown(heading, remedy)
+                if self._report is None:
+                    self._report = await self._made(prefect, "markdown", told, heading, key(self._user_id))
                 else:
-                    await prefect.update_artifact(self._report, ArtifactUpdate(data=self._markdown(heading, remedy)))
+                    await prefect.update_artifact(self._report, ArtifactUpdate(data=told, description=heading))
+
+    async def _made(
+        self, prefect: PrefectClient, kind: str, data: str | float, description: str, key: str | None = None
+    ) -> UUID:
+        """An artifact of the run itself, not of the task that happens to be at work when it is made."""
+        artifact = ArtifactCreate(key=key, type=kind, description=description, data=data, flow_run_id=self._run.id)
+        return (await prefect.create_artifact(artifact)).id
 
     async def end(self, state: str, message: str = "") -> None:
         if self._waiting is not None:
             self._waiting.cancel()
-        await self._show(f"{state}: {message}" if message else state, _remedy(state, message, self._user_id))
+        await self._show(message or state, _remedy(state, message, self._user_id))
         await self.progress(last=True)
         await self._label()
 
@@ -118,10 +122,11 @@ class RunReport:
         self._bar_at = time.monotonic()
         percent, told = 100 * self._record.asked / self._record.to_ask, self._pace()
         with contextlib.suppress(*_AWAY):
-            if self._bar is None:
-                self._bar = await acreate_progress_artifact(progress=percent, description=told)
-            else:
-                await aupdate_progress_artifact(self._bar, progress=percent, description=told)
+            async with get_client() as prefect:
+                if self._bar is None:
+                    self._bar = await self._made(prefect, "progress", percent, told)
+                else:
+                    await prefect.update_artifact(self._bar, ArtifactUpdate(data=percent, description=told))
 
     async def _label(self) -> None:
         """Adds what was spent to what the run has cost before, when it goes on after an interruption."""
@@ -138,10 +143,11 @@ class RunReport:
         step = self._record.steps[Step.EXTRACT_FACTS]
         minutes = max(step.so_far(), 1) / 60
         done, total, calls = self._record.asked, self._record.to_ask, self._usage.total(Step.EXTRACT_FACTS).calls
-        told = f"{done:,} of {total:,} chunks, {calls / minutes:,.0f} calls a minute"
+        pace = f"{calls / minutes:,.0f} calls a minute"
         if step.status != "running" or not done:
-            return told
-        return f"{told}, done in about {duration(60 * minutes * (total - done) / done)}"
+            return f"{done:,} of {total:,} chunks, {pace}"
+        # First what is asked for first: a card shows forty characters.
+        return f"{done:,} of {total:,} chunks, {duration(60 * minutes * (total - done) / done)} left, {pace}"
 
     def _markdown(self, heading: str, remedy: str) -> str:
         took = duration((datetime.now(UTC) - self._began).total_seconds())
@@ -164,14 +170,19 @@ class RunReport:
         )
 
     def _table(self) -> Iterator[str]:
-        yield "| step | status | time | in | out | calls | tokens in, out | retries | cost |"
-        yield "|---|---|---:|---|---|---:|---:|---:|---:|"
+        """Two that are narrow: of a wider one the page of an artifact shows no more than the half."""
+        yield "| step | status | time | in → out |"
+        yield "|---|---|---:|---|"
         for number, name in enumerate(Step, 1):
-            step, usage = self._record.steps.get(name, StepFigures(status="—")), self._usage.total(name)
-            into, out = (", ".join(_figures(step, names)) for names in _IN_AND_OUT[name])
+            step = self._record.steps.get(name, StepFigures(status="—"))
             time_taken = duration(step.so_far()) if step.began else ""
-            yield f"| {number} {name} | {step.status} | {time_taken} | {into} | {out} | {_cells(usage)} |"
-        yield f"| total | | | | | {_cells(self._usage.total())} |"
+            yield f"| {number} {name} | {step.status} | {time_taken} | {_in_and_out(name, step)} |"
+        used = {name: self._usage.total(name) for name in Step}
+        if asked := {name: usage for name, usage in used.items() if usage.calls or usage.retries}:
+            yield from ("", "| the model was asked by | calls | tokens in | tokens out | retries | cost |")
+            yield "|---|---:|---:|---:|---:|---:|"
+            yield from (f"| {name} | {_cells(usage)} |" for name, usage in asked.items())
+            yield f"| total | {_cells(self._usage.total())} |"
 
     def _coverage(self) -> Iterator[str]:
         if (extraction := self._record.steps.get(Step.EXTRACT_FACTS)) and "coverage" in extraction.values:
@@ -202,7 +213,8 @@ async def mark(prefect: PrefectClient, run_id: UUID, heading: str) -> None:
     with contextlib.suppress(*_AWAY):
         for report in await prefect.read_artifacts(artifact_filter=asked, sort=ArtifactSort.UPDATED_DESC, limit=1):
             _, _, rest = str(report.data).partition("\n")
-            await prefect.update_artifact(report.id, ArtifactUpdate(data=f"**{heading}**\n{rest}"))
+            update = ArtifactUpdate(data=f"**{heading}**\n{rest}", description=heading)
+            await prefect.update_artifact(report.id, update)
 
 
 def key(user_id: UUID) -> str:
@@ -243,11 +255,14 @@ def _figures(step: StepFigures, names: tuple[str, ...]) -> Iterator[str]:
             yield f"{value:,} {name}" if isinstance(value, int) else f"{value} {name}"
 
 
+def _in_and_out(name: Step, step: StepFigures) -> str:
+    into, out = (", ".join(_figures(step, names)) for names in _IN_AND_OUT[name])
+    return f"{into} → {out}" if into and out else into or out
+
+
 def _cells(usage: Usage) -> str:
-    if not usage.calls and not usage.retries:
-        return " | | | "
-    tokens = f"{usage.prompt_tokens:,}, {usage.output_tokens:,}"
-    return f"{usage.calls:,} | {tokens} | {usage.retries:,} | {dollars(usage.cost_usd)}"
+    cells = (usage.calls, usage.prompt_tokens, usage.output_tokens, usage.retries)
+    return " | ".join([*(f"{cell:,}" for cell in cells), dollars(usage.cost_usd)])
 
 
 def _remedy(state: str, message: str, user_id: UUID) -> str:

@@ -155,7 +155,7 @@ async def _clean_up(prefect: PrefectClient, run_id: UUID, failure: FailedPass, e
     # Somebody may have pressed Retry meanwhile.
     if failure.failed and run is not None and run.state is not None and run.state.type in _ALREADY:
         await prefect.set_flow_run_state(run_id, ended, force=True)
-        await run_report.mark(prefect, run_id, f"{ended.name}: {ended.message}")
+        await run_report.mark(prefect, run_id, ended.message or "")
 
 
 async def _fail(

@@ -144,7 +144,8 @@ def test_a_runs_state_and_report_say_what_it_has_come_to(service, sample_run):
     assert re.fullmatch(rf"complete: 300 conversations, 472 chunks, \d+ facts, \${cost:.2f}, \d+ (s|min)", message)
     (report,) = service.artifacts(run_id, "markdown")
     assert report["key"] == f"full-pass-{user_id}"
-    assert report["data"].startswith(f"**Completed: {message}**")
+    assert report["data"].startswith(f"**{message}**")
+    assert report["description"] == message  # by which the page of artifacts tells users apart
     for number, step in enumerate(Step, 1):
         assert f"| {number} {step} | completed | " in report["data"]
     assert "Coverage: 100.00% of 472 chunks have an answer" in report["data"]
@@ -345,7 +346,7 @@ def test_a_reply_that_cannot_be_used_is_an_error_and_never_no_facts(service):
     assert run["state"]["message"].startswith("failed at extract_facts: IncompleteExtraction: 1 of 1 chunks")
     assert re.search(r"; next attempt .*\d\d:\d\d UTC$", run["state"]["message"])
     (report,) = service.artifacts(run["id"], "markdown")
-    assert report["data"].startswith(f"**Failed: {run['state']['message']}**")
+    assert report["data"].startswith(f"**{run['state']['message']}**")
     assert row["full_pass_next_retry_at"] is not None
     assert row["memory_md"] == "old memory"
     assert row["import_cost_json"]["total"]["calls"] == 2  # what a failed run has cost is known too

@@ -27,9 +27,9 @@ class Page:
     async def read_artifacts(self, **_: object) -> list[object]:
         return []
 
-    async def create(self, *, markdown: str, **_: object) -> object:
-        await self.update_artifact(None, SimpleNamespace(data=markdown))
-        return uuid4()
+    async def create_artifact(self, artifact: SimpleNamespace) -> object:
+        await self.update_artifact(None, artifact)
+        return SimpleNamespace(id=uuid4())
 
     async def update_artifact(self, _: object, update: SimpleNamespace) -> None:
         await asyncio.sleep(0.05)
@@ -49,7 +49,6 @@ def page(monkeypatch):
         yield page
 
     monkeypatch.setattr(run_report, "get_client", client)
-    monkeypatch.setattr(run_report, "acreate_markdown_artifact", page.create)
     monkeypatch.setenv("SUPABASE_URL", "http://supabase.test")
     monkeypatch.setenv("SUPABASE_SERVICE_KEY", "sb_secret_test")
     return page
@@ -81,7 +80,7 @@ def test_steps_that_follow_each_other_quickly_are_shown_together(page):
         await report.end("Completed", "complete: 3 facts")
 
     virtual_time.run(scenario())
-    assert page.report.startswith("**Completed: complete: 3 facts**")
+    assert page.report.startswith("**complete: 3 facts**")
     assert page.written == 2
 
 
@@ -110,6 +109,6 @@ def test_the_last_word_is_the_end_also_when_a_step_is_being_shown(page):
         await asyncio.sleep(10.0 - 0.02)  # it is being written, which takes 0.05 s
         await report.end("Failed", "failed at extract_facts")
         await asyncio.sleep(20)
-        assert page.report.startswith("**Failed: failed at extract_facts**")
+        assert page.report.startswith("**failed at extract_facts**")
 
     virtual_time.run(scenario())
