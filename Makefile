@@ -9,7 +9,7 @@ COMPILE = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-vers
   --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade-package $(UPGRADE))
 COG = $(BIN)/python -m cogapp --verbosity=1 -P
 
-.PHONY: help run up test unit conformance containers check docs picture hooks lock audit bench-read bench-extract bench-packing bench-memory bench-limits bench-prefect bench-start eval faults machines attack sample clean
+.PHONY: help run up test unit browser-test conformance containers check docs picture hooks lock audit bench-read bench-extract bench-packing bench-memory bench-limits bench-prefect bench-start eval faults machines attack sample clean
 
 ## help: this list
 help:
@@ -30,6 +30,10 @@ test: check
 ## unit: the tests that need no embedded stack
 unit: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/unit
+
+## browser-test: open every page of passes in every state in Chromium, UI and status page (ten minutes; PICTURES=1: those of the README)
+browser-test: $(VENV)/.installed
+	PICTURES=$(PICTURES) $(BIN)/python -m pytest tests/integration/ui -n0 -m browser
 
 ## conformance: against the real services' own code, as far as the environment names it (tests/conformance/README.md)
 conformance: $(VENV)/.installed

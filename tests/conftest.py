@@ -30,6 +30,13 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["SSL_CERT_FILE"] = _one_certificate(config)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    from tests import browser
+
+    if not browser.found():
+        terminalreporter.write_line(f"No page was opened in a browser: {browser.MISSING}")
+
+
 def _one_certificate(config: pytest.Config) -> str:
     import certifi
 

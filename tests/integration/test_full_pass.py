@@ -13,7 +13,7 @@ from flows import __version__
 from flows.records import Step
 from flows.settings import ModelSettings, PassSettings
 from flows.steps import STARTS_AT_PERCENT
-from tests import sample
+from tests import browser, sample
 from tests.docs import sample_run as documented
 from tests.integration.service import FullPassService, export_of, simple_export
 
@@ -153,6 +153,24 @@ def test_a_runs_state_and_report_say_what_it_has_come_to(service, sample_run):
     (progress,) = service.artifacts(run_id, "progress")
     assert progress["data"] == 100
     assert progress["description"].startswith("472 of 472 chunks, ")
+
+
+@pytest.mark.xdist_group("sample run")
+@pytest.mark.skipif(not browser.found(), reason=browser.MISSING)
+def test_a_browser_shows_the_whole_report_and_the_status_page(stack, service, sample_run):
+    """In short; `make browser-test` looks at every page."""
+    from tests.integration.ui.prefect_ui import PrefectUi
+
+    run = service.run(sample_run[1])
+    with browser.window(stack.url("prefect")) as page:
+        prefect_ui = PrefectUi(page, stack.prefect_login)
+        prefect_ui.report(run)
+        prefect_ui.sees(run["state"]["message"])
+        assert prefect_ui.illegible() == []
+    with browser.window(stack.url("webhook"), stack.environment["WEBHOOK_KEY"]) as page:
+        page.goto(f"/status/{sample_run[0]}")
+        assert "100 % done" in page.inner_text("main")
+        assert browser.hindrances(page) == ""
 
 
 @pytest.mark.xdist_group("sample run")
