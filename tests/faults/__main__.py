@@ -12,10 +12,11 @@ import traceback
 from pathlib import Path
 
 from deployments.local.stack import Stack
+from flows.records import Step
 from tests.conftest import clean_environment
 from tests.faults import scenarios
 from tests.faults.passes import QUICK, Passes
-from tests.faults.scenarios import Suite
+from tests.faults.suite import Suite
 from tests.integration.service import FullPassService
 
 
@@ -25,7 +26,9 @@ def main() -> None:
     arguments = parser.parse_args()
     print(Suite.heading(), flush=True)
     with tempfile.TemporaryDirectory(prefix="soulprint-faults-") as name:
-        stack = Stack(Path(name) / "stack", {**clean_environment(), **QUICK}, tell=lambda what: None)
+        # As many passes at once as there are steps: each stands in another one when the fault comes.
+        environment = {**clean_environment(), **QUICK, "FULL_PASS_CONCURRENCY": str(len(Step))}
+        stack = Stack(Path(name) / "stack", environment, tell=lambda what: None)
         with stack, FullPassService(stack) as service:
             suite = Suite(service, Passes(service))
             for title, scenario in scenarios.all_of_them(suite).items():

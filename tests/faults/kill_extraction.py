@@ -36,7 +36,8 @@ def main() -> None:
     chance = random.Random(arguments.seed)
     worst = 0
     with tempfile.TemporaryDirectory(prefix="soulprint-faults-") as name:
-        environment = {**clean_environment(), "FULL_PASS_RETRY_MINUTES": "60"}
+        own = {"FULL_PASS_RETRY_MINUTES": "60", "EXTRACTION_PACK_TOKENS": "2000"}  # a call for each conversation
+        environment = {**clean_environment(), **own}
         with Stack(Path(name) / "stack", environment, tell=lambda what: None) as stack:
             for number in range(arguments.moments):
                 with FullPassService(stack) as service:

@@ -16,6 +16,7 @@ QUICK = {
     "FULL_PASS_HOOK_SECONDS": "3",
     "FULL_PASS_SILENT_SECONDS": "40",
     "MODEL_TIMEOUT_SECONDS": "30",
+    "EXTRACTION_PACK_TOKENS": "2000",  # a call for each conversation
 }
 #: Which call a run is in the middle of, in the steps that ask a model.
 ASKS = {
@@ -83,6 +84,14 @@ class Passes:
                 settings=settings or None, user_id=str(each.user_id), storage_path=each.path
             )
 
+    def extracting(self) -> Pass:
+        """A pass in the middle of its questions."""
+        each = self.make(conversations=40)
+        self.behave(latency=0.25)
+        self.start([each])
+        self.until(lambda: self.asked(each) >= 12)
+        return each
+
     def complete(self, each: Pass) -> None:
         """A pass that nothing happens to."""
         self.start([each])
@@ -113,6 +122,10 @@ class Passes:
     def upload_again(self, each: Pass) -> str:
         """The same export under another name."""
         return self.service.upload(each.user_id, _export(each.marker, each.conversations), "again.json")
+
+    def upload_earlier(self, each: Pass) -> str:
+        """An export of before the last two conversations."""
+        return self.service.upload(each.user_id, _export(each.marker, each.conversations - 2), "earlier.json")
 
     # Afterwards
 
@@ -163,6 +176,10 @@ class Passes:
         doubled += max(result.entries - reference.entries, 0)
         runs = self.service.row(each.user_id)["full_pass_attempts"]
         return Verdict(result.calls - reference.calls, lost, doubled, runs)
+
+    def calls_beside_extraction(self, each: Pass) -> int:
+        """How many calls a pass makes that nothing has happened to, beside those of extraction."""
+        return self._reference(each.conversations).calls - each.conversations
 
     def _reference(self, conversations: int) -> Result:
         if conversations not in self._references:

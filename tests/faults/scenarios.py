@@ -7,53 +7,16 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 
 from deployments.local.stack import ROOT, Stack
 from flows.records import Step
 from flows.settings import DEFAULT_FACT_EXTRACTION_CONCURRENCY
-from tests.faults.passes import ASKS, Pass, Passes
+from tests.faults import ordinary
+from tests.faults.passes import ASKS, Pass
 from tests.faults.step_locks import Holds
-from tests.integration.service import FINAL, FullPassService
+from tests.faults.suite import Suite
 
 _MOVED_CLOCK = ROOT / "tests" / "faults" / "moved_clock"
-
-
-@dataclass
-class Suite:
-    """What the scenarios work with; `failures` are the promises that were not kept."""
-
-    service: FullPassService
-    passes: Passes
-    failures: list[str] = field(default_factory=list)
-
-    @staticmethod
-    def heading() -> str:
-        return (
-            f"{'fault':<28}{'step':<24}{'the row afterwards':<46}{'wrong for':>8}{'repeated':>10}{'in flight':>11}"
-            f"{'lost':>6}{'doubled':>9}{'runs':>6}{'complete after':>15}"
-        )
-
-    @property
-    def stack(self) -> Stack:
-        return self.service.stack
-
-    def has_stopped(self, each: Pass) -> bool:
-        return self.service.run(each.run_id)["state_type"] in FINAL or not self.service.processes(each.run_id)
-
-    def line(
-        self, fault: str, step: str, each: Pass, *, said: str, true_after: float | None, in_flight: int, healed: float
-    ) -> None:
-        verdict = self.passes.verdict(each)
-        wrong = f"{true_after:.1f} s" if true_after is not None else "-"
-        print(
-            f"{fault:<28}{step:<24}{said[:44]:<46}{wrong:>8}{verdict.repeated:>10}{in_flight:>11}"
-            f"{verdict.lost:>6}{verdict.doubled:>9}{verdict.runs:>6}{healed:>13.1f} s",
-            flush=True,
-        )
-        if verdict.repeated > in_flight or verdict.lost or verdict.doubled:
-            self.failures.append(f"{fault} in {step}: {verdict}")
 
 
 # In each step
@@ -172,10 +135,7 @@ def _database_closed(stack: Stack) -> Iterator[None]:
 
 def during_extraction(suite: Suite, name: str, harm: Callable[[Suite, Pass], None], mend: Callable[[], None]) -> None:
     """A pass meets the fault in the middle of its questions."""
-    each = suite.passes.make(conversations=40)
-    suite.passes.behave(latency=0.25)
-    suite.passes.start([each])
-    suite.passes.until(lambda: suite.passes.asked(each) >= 12)
+    each = suite.passes.extracting()
     harm(suite, each)
     began = time.monotonic()
     mend()
@@ -268,23 +228,6 @@ def model_away(suite: Suite, seconds: float) -> None:
     during_extraction(suite, f"model API away for {seconds:.0f} s", kill, away)
 
 
-def two_webhooks(suite: Suite, same: bool) -> None:
-    """Two deliveries at the same moment for one user: the same one twice, or of two uploads."""
-    each = suite.passes.make()
-    other = each.path if same else suite.passes.upload_again(each)
-    suite.passes.behave(latency=0.2)
-    with ThreadPoolExecutor(2) as pool:
-        runs = list(pool.map(lambda path: suite.service.trigger(each.user_id, path), (each.path, other)))
-    assert len({run_id for run_id in runs if run_id}) == 1  # of two uploads the other waits
-    first = suite.service.ended(next(run_id for run_id in runs if run_id))
-    suite.passes.behave()
-    healed = suite.passes.heal([each])
-    assert first["state_type"] == "COMPLETED"
-    name = "two webhooks, " + ("same body" if same else "two uploads")
-    said = "completed" if same else "completed, the other followed"
-    suite.line(name, "-", each, said=said, true_after=None, in_flight=0, healed=healed[each.marker])
-
-
 def worker_ahead(suite: Suite, hours: int) -> None:
     """The worker's machine is hours ahead, and so is what runs on it; a run there is killed and comes back."""
     suite.stack.services["worker"].stop()
@@ -309,16 +252,6 @@ def run_off(suite: Suite, hours: int) -> None:
 
 def _moved_clock(hours: int) -> dict[str, str]:
     return {"PYTHONPATH": f"{_MOVED_CLOCK}:{os.environ.get('PYTHONPATH', '')}", "MOVED_CLOCK_HOURS": str(hours)}
-
-
-def deployment_updated(suite: Suite) -> None:
-    """The deployment is applied again, with another limit, while a run is under way."""
-    during_extraction(
-        suite,
-        "deployment updated",
-        lambda suite, each: suite.stack.apply(FACT_EXTRACTION_CONCURRENCY="7"),
-        suite.stack.apply,
-    )
 
 
 def all_of_them(suite: Suite) -> dict[str, Callable[[], None]]:
@@ -346,10 +279,17 @@ def all_of_them(suite: Suite) -> dict[str, Callable[[], None]]:
         "disk full at download": lambda: disk_full(suite, "download_conversations", "64k"),
         "disk full at chunks": lambda: disk_full(suite, "chunk_conversations", "192k"),
         "model": lambda: model_away(suite, 300),
-        "same webhooks": lambda: two_webhooks(suite, same=True),
-        "other webhooks": lambda: two_webhooks(suite, same=False),
+        "same webhooks": lambda: ordinary.two_webhooks(suite, same=True),
+        "other webhooks": lambda: ordinary.two_webhooks(suite, same=False),
+        "second upload": lambda: ordinary.second_upload(suite),
+        "burst": lambda: ordinary.burst(suite, deliveries=300, users=10),
+        "full machine": lambda: ordinary.full_machine(suite, loops=8),
+        "suspend": lambda: ordinary.suspended(suite),
         "worker's clock ahead": lambda: worker_ahead(suite, 3),
         "run's clock ahead": lambda: run_off(suite, 3),
         "run's clock behind": lambda: run_off(suite, -3),
-        "update": lambda: deployment_updated(suite),
+        "update": during(
+            "deployment updated", lambda suite, each: stack.apply(FACT_EXTRACTION_CONCURRENCY="7"), stack.apply
+        ),
+        "applied elsewhere": lambda: ordinary.applied_elsewhere(suite),
     }

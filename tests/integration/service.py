@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from unittest.mock import patch
 from uuid import UUID, uuid4
@@ -114,6 +114,14 @@ class FullPassService:
         assert answer.status_code == 202, answer.text
         return str(answer.json()["flow_run_id"] or "")
 
+    def deliver(self, user_id: UUID, storage_path: str) -> str:
+        """As a sender does it: what is answered 503, on a busy machine, is delivered again."""
+        body = {"user_id": str(user_id), "storage_path": storage_path}
+        while (answer := self.webhook.post("/process-full-v2", json=body)).status_code == 503:
+            time.sleep(float(answer.headers["retry-after"]))
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["flow_run_id"] or "")
+
     def row(self, user_id: UUID) -> Json:
         rows = self.supabase.get("/rest/v1/user_profiles", params={"user_id": f"eq.{user_id}"}).raise_for_status()
         return dict(rows.json()[0])
@@ -154,11 +162,17 @@ class FullPassService:
     @contextlib.contextmanager
     def without_worker(self) -> Iterator[None]:
         """Runs that are made in here wait, for `execute` or until the end of the test."""
+        with self.pool_paused():
+            yield
+            self.end_runs()
+
+    @contextlib.contextmanager
+    def pool_paused(self) -> Iterator[None]:
+        """Runs that are made in here begin afterwards."""
         pool = "/work_pools/full-pass"
         self.prefect.patch(pool, json={"is_paused": True}).raise_for_status()
         try:
             yield
-            self.end_runs()
         finally:
             self.prefect.patch(pool, json={"is_paused": False}).raise_for_status()
 
@@ -296,6 +310,17 @@ class FullPassService:
         """What the button in the UI does."""
         body = {"state": {"type": "CANCELLING"}}
         self.prefect.post(f"/flow_runs/{run_id}/set_state", json=body).raise_for_status()
+
+    def suspend(self, run_id: str) -> None:
+        """As the UI asks for it (prefect/server/ui/assets: FlowRunSuspend)."""
+        until = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
+        details = {"pause_timeout": until, "pause_reschedule": True}
+        body = {"state": {"type": "PAUSED", "name": "Suspended", "state_details": details}}
+        answer = self.prefect.post(f"/flow_runs/{run_id}/set_state", json=body).raise_for_status()
+        assert answer.json()["status"] == "ACCEPT"
+
+    def resume(self, run_id: str) -> None:
+        self.prefect.post(f"/flow_runs/{run_id}/resume").raise_for_status()
 
     def retry(self, user_id: UUID) -> httpx.Response:
         """What an operator asks of the receiver."""

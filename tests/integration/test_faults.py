@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from tests.faults import scenarios
 from tests.faults.passes import QUICK, Pass, Passes
-from tests.faults.scenarios import Suite
+from tests.faults.suite import Suite
 
 
 class QuickPasses(Passes):
