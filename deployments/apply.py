@@ -84,6 +84,7 @@ async def _automate(prefect: PrefectClient) -> None:
         ticks = None
     for automation in wanted.automations(ApplySettings(), ticks):
         known = await prefect.read_automations_by_name(automation.name)
+        # An update makes the trigger forget whom it waits for: a run whose machine has died just now was never ended.
         if known and drift.of_automation(known[0], automation):
             automation.enabled = known[0].enabled
             await prefect.update_automation(known[0].id, automation)
