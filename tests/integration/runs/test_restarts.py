@@ -23,6 +23,7 @@ def test_a_restart_of_the_worker_costs_no_more_than_the_calls_in_flight(service,
     assert (row["full_pass_run_id"], row["full_pass_attempts"]) == (run_id, 1)
     assert _CALLS <= service.calls() <= _CALLS + _AT_ONCE
     cost = row["import_cost_json"]
-    assert cost["earlier_runs"]["calls"] >= 6  # what was paid before is not forgotten
+    # What was paid before is not forgotten; of the six, some may not have been read yet when the signal came.
+    assert cost["earlier_runs"]["calls"] >= 6 - _AT_ONCE
     steps = {step["step"]: step["calls"] for step in cost["by_step"]}
     assert steps["extract_facts"] + cost["earlier_runs"]["calls"] <= service.calls()
