@@ -48,10 +48,6 @@ class Passes:
         """Returns when so many of the user's chunks have an answer."""
         self.service.wait(lambda: self.service.answers(UUID(self.user(name))), lambda answers: len(answers) >= calls)
 
-    def says(self, name: str, message: str) -> None:
-        """Returns when the state of the run says so."""
-        self.service.wait(lambda: self[name], lambda run: message in (run["state"]["message"] or ""))
-
     def behave(self, **behaviour: Any) -> None:
         """What the Messages API does from now on."""
         self.service.messages.put("/_control", json=behaviour).raise_for_status()
