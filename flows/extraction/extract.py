@@ -131,6 +131,7 @@ async def extract_batch(number: int, of: int, pending: PendingChunks, slot: Slot
 
     Its name says at which of all calls it begins.
     """
+    slot.take()
     ends = time.monotonic() + PassSettings().extraction_turn_seconds
     chunk_count = 0
     while time.monotonic() < ends and not slot.should_release() and (pack := pending.take()):

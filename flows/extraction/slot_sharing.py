@@ -40,7 +40,7 @@ class SlotSharing:
 
         Raises what the first failing holder raised, once the others have ended.
         """
-        holders: set[asyncio.Task[None]] = set()
+        holders: dict[asyncio.Task[None], Slot] = {}
         looked_at = -_MOST_LOOK_SECONDS
         while holders or self._wants_more():
             if time.monotonic() - looked_at >= self._look_seconds:
@@ -48,14 +48,22 @@ class SlotSharing:
                 looked_at = time.monotonic()
                 await on_look()
             while self._wants_more() and len(self._held) < self._share:
-                holders.add(asyncio.create_task(self._hold_one(self._next_slot())))
+                slot = self._next_slot()
+                holders[asyncio.create_task(self._hold_one(slot))] = slot
             if not holders:
                 if self._wants_more():  # there are more runs than slots, and it is others' turn
                     await asyncio.sleep(_LOOK_SECONDS)
                 continue
-            ended, holders = await asyncio.wait(holders, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-            for problem in [holder.exception() for holder in ended]:  # asked of each, or asyncio would log it
+            ended, _ = await asyncio.wait(holders, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            for holder in ended:
+                del holders[holder]
+            # Asked of each, or asyncio would log it.
+            for problem in [holder.exception() for holder in ended if not holder.cancelled()]:
                 self._problem = self._problem or problem
+            if self._problem is not None:
+                for holder, slot in holders.items():
+                    if not slot.is_taken:  # others may have it for long
+                        holder.cancel()
         if self._problem is not None:
             raise self._problem
 
@@ -103,6 +111,11 @@ class Slot:
 
     def __init__(self, sharing: SlotSharing):
         self._sharing = sharing
+        self.is_taken = False
+
+    def take(self) -> None:
+        """To be said when the server has given it: who still waits for one is cancelled when another has failed."""
+        self.is_taken = True
 
     def should_release(self) -> bool:
         """Asked between two calls: whether the run holds more than its share. Who is told so has to release."""

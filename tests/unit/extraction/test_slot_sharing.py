@@ -37,6 +37,7 @@ class Work:
         return self.left > 0
 
     async def hold(self, slot):
+        slot.take()
         self.holding += 1
         self.most = max(self.most, self.holding)
         try:
@@ -128,7 +129,9 @@ def test_a_holder_that_fails_ends_the_others_and_its_error_is_raised(prefect):
     async def hold(slot):
         if work.left == 10:
             work.left = 9
+            await asyncio.sleep(0.01)  # the others have begun
             raise BudgetReached("spent")
+        slot.take()
         await until(slot.should_release)
         slot.release()
         released.append(slot)
@@ -187,3 +190,27 @@ def test_the_more_runs_extract_the_less_often_each_asks(prefect, others, looks):
 
     virtual_time.run(a_minute())
     assert len(seen) == looks
+
+
+def test_a_run_that_has_failed_waits_for_no_slot_that_others_have(prefect):
+    """As one that is suspended: its process would live until somebody else's turn is over."""
+    prefect.limit = 2
+    answered = asyncio.Event()
+    told = []
+
+    async def hold(slot):
+        if not told:
+            told.append("waits")
+            await asyncio.Event().wait()
+        slot.take()
+        await answered.wait()
+        raise BudgetReached("$1 is spent")
+
+    async def scenario():
+        running = asyncio.create_task(SlotSharing("mine", hold, lambda: True).run(prefect, nothing))
+        await until(lambda: bool(told))
+        answered.set()
+        with pytest.raises(BudgetReached):
+            await asyncio.wait_for(running, 60)
+
+    asyncio.run(scenario())
