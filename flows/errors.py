@@ -5,6 +5,7 @@
     ├── ExportError         the export cannot be read
     ├── UserNotFound        no row of user_profiles to write to
     ├── NotOwner            another flow run has the user
+    ├── RunDeleted          somebody has deleted the flow run while it worked
     ├── NoMemory            the user has no MEMORY yet
     ├── MemoryChanged       MEMORY was changed while something was made of it
     ├── StoreError          Supabase refused or could not be reached
@@ -73,6 +74,12 @@ class UserNotFound(FullPassError):
 
 class NotOwner(FullPassError):
     """Another flow run has the user; this one must not write."""
+
+    permanent = True
+
+
+class RunDeleted(FullPassError):
+    """Somebody has deleted the flow run while it worked."""
 
     permanent = True
 
@@ -210,7 +217,7 @@ def _(error: OSError) -> str:
 #: What `failed_message` and flows.runs.outcome write.
 _FAILED = re.compile(
     r"(?:failed(?: at (?P<step>\w+))?|not run): (?P<type>\w+): (?P<text>.*?)"
-    r"(?:; (?:next attempt [^;]*|that was the last attempt[^;]*|not tried again by itself))?",
+    r"(?:; (?:next attempt [^;]*|that was the last attempt[^;]*|not tried again by itself[^;]*))?",
     re.DOTALL,
 )
 

@@ -256,9 +256,10 @@ class ProfileRow(Struct):
 
 
 class Delivery(Struct):
-    """What a pass is asked for: a row of full_pass_deliveries, without the user."""
+    """What a pass is asked for: a row of full_pass_deliveries."""
 
     id: UUID
+    user_id: UUID
     object_names: list[str]  # in the bucket
     object_versions: list[str | None]
     file_type: Literal["zip", "json"] | None = None

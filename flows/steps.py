@@ -104,8 +104,8 @@ async def logged(name: Step, user_id: UUID) -> AsyncIterator[StepFigures]:
     record = _record.get(None) or RunRecord()
     figures = record.steps[name] = StepFigures(status="running", began=time.monotonic())
     log(user_id, name, "started")
-    await record.changed()
     try:
+        await record.changed()
         yield figures
     except Exception as error:
         failure = StepFailed(name, error)

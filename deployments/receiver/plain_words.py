@@ -51,6 +51,11 @@ _ERRORS = {
     "OutOfRetries": ("The model has failed too often.", _AGAIN),
     "IncompleteExtraction": ("The model has failed for too many of the conversations.", _AGAIN),
     "Crashed": ("The pass was cut off: its process has died.", _AGAIN),
+    "RunDeleted": ("An operator has deleted the run.", "Start it again when that is wanted."),
+    "Suspended": (
+        "An operator has suspended the pass, and nobody has resumed it.",
+        "Start it again when that is wanted.",
+    ),
     "Cancelled": ("An operator has stopped the pass.", "Start it again when that is wanted."),
 }
 _OF_THE_MODEL = ("The model gave no answer that can be used.", _AGAIN)

@@ -6,6 +6,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 
 from flows.errors import ExportError, NotOwner, reported
+from flows.records import Delivery
 from flows.runs import flow_runs
 from flows.runs.flow_runs import PassRequest
 from flows.store.client import Store
@@ -29,12 +30,13 @@ async def start_due(
     return len(due)
 
 
-async def end_lost(store: Store, prefect: PrefectClient) -> None:
-    """What waits is not kept waiting by deliveries whose runs are gone.
+async def end_lost(store: Store, prefect: PrefectClient) -> list[Delivery]:
+    """What waits is not kept waiting by deliveries whose runs are gone; returns those whose runs were deleted.
 
     A run that found the user taken has read nothing: its delivery waits again.
     """
-    started = {each.flow_run_id or "": each.id async for each in store.deliveries.started()}
+    known = [each async for each in store.deliveries.started()]
+    started = {each.flow_run_id or "": each.id for each in known}
     runs = await flow_runs.by_id(prefect, started)
     ended: list[UUID] = []
     untouched: list[UUID] = []
@@ -46,6 +48,7 @@ async def end_lost(store: Store, prefect: PrefectClient) -> None:
             taken = reported(run.state.message).type == NotOwner.__name__
             (untouched if taken else ended).append(delivery_id)
     await store.deliveries.end(ended, untouched)
+    return [each for each in known if each.flow_run_id and each.flow_run_id not in runs]
 
 
 async def asked(store: Store, request: PassRequest) -> PassRequest:

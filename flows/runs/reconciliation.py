@@ -40,7 +40,7 @@ async def reconcile(store: Store, prefect: PrefectClient, deployment_id: UUID) -
     """Sets every stale row right, and slots of the extraction that nobody has any more; returns how many rows."""
     stale, lost = await _stale_rows(store, prefect, deployment_id), await tag_slots.lost_slots(prefect)
     if not stale and not lost:
-        await deliveries.end_lost(store, prefect)
+        await _end_deliveries(store, prefect)
         return 0
     # The run's own hooks may be about to write, and know more.
     await asyncio.sleep(PassSettings().full_pass_hook_seconds)
@@ -50,8 +50,13 @@ async def reconcile(store: Store, prefect: PrefectClient, deployment_id: UUID) -
     stale = [row for row in stale if row.run_id in still]
     for row in stale:
         await _set_right(store, prefect, row)
-    await deliveries.end_lost(store, prefect)
+    await _end_deliveries(store, prefect)
     return len(stale)
+
+
+async def _end_deliveries(store: Store, prefect: PrefectClient) -> None:
+    for deleted in await deliveries.end_lost(store, prefect):
+        await status.write_deleted(store, deleted.user_id, deleted.flow_run_id or "", deleted.id)
 
 
 async def _stale_rows(store: Store, prefect: PrefectClient, deployment_id: UUID) -> list[StaleRow]:

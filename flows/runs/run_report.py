@@ -25,6 +25,7 @@ from prefect.client.schemas.objects import Artifact, FlowRun
 from prefect.client.schemas.sorting import ArtifactSort
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
+from flows.errors import RunDeleted
 from flows.llm.client import current_model
 from flows.llm.usage import RunUsage, Usage, dollars
 from flows.records import Step
@@ -52,6 +53,7 @@ _IN_AND_OUT: dict[Step, tuple[tuple[str, ...], tuple[str, ...]]] = {
     Step.SAVE_MEMORY: ((), ("added", "changed", "removed")),
     Step.V2_REGENERATION: ((), ("kept",)),
 }
+_DELETED = "the flow run was deleted while it worked; deliver the export again, or POST /retry-full-pass"
 _NO_LINK = "none yet"
 _AFTER = "run after this: "
 
@@ -64,6 +66,7 @@ class RunReport:
         self._began = datetime.now(UTC)
         self._usage = RunUsage()
         self._report: UUID | None = None
+        self._is_deleted = False
         self._shown_at = -_REPORT_SECONDS
         self._loop = asyncio.get_running_loop()
         self._waiting: asyncio.Task[None] | None = None
@@ -73,7 +76,12 @@ class RunReport:
         self._before = "none"
 
     async def update(self) -> None:
-        """Shows how far the run is: the first time at once, later together with what changes in the next seconds."""
+        """Shows how far the run is: the first time at once, later together with what changes in the next seconds.
+
+        Raises RunDeleted when nobody wants to see it any more.
+        """
+        if self._is_deleted:
+            raise RunDeleted(_DELETED)
         if asyncio.get_running_loop() is not self._loop:  # step 9 has one of its own
             asyncio.run_coroutine_threadsafe(self.update(), self._loop)
         elif (seconds := self._shown_at + _REPORT_SECONDS - time.monotonic()) <= 0:
@@ -84,7 +92,8 @@ class RunReport:
     async def _show_in(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
         self._waiting = None
-        await self._show("running")
+        with contextlib.suppress(RunDeleted):  # the next change raises it
+            await self._show("running")
 
     async def _show(self, heading: str, remedy: str = "") -> None:
         """The first time it makes the report, and links to it from the run before."""
@@ -93,6 +102,7 @@ class RunReport:
             self._usage = current_model().usage
         with contextlib.suppress(*_AWAY):
             async with self._showing, get_client() as prefect:
+                await self._require(prefect)
                 if self._report is None:
                     self._before = await _link_from_the_run_before(prefect, self._user_id, self._run)
                 told = self._markdown(heading, remedy)
@@ -111,22 +121,34 @@ class RunReport:
     async def end(self, state: str, message: str = "") -> None:
         if self._waiting is not None:
             self._waiting.cancel()
-        await self._show(message or state, _remedy(state, message, self._user_id))
-        await self.progress(last=True)
-        await self._label()
+        with contextlib.suppress(RunDeleted):
+            await self._show(message or state, _remedy(state, message, self._user_id))
+            await self.progress(last=True)
+            await self._label()
 
     async def progress(self, last: bool = False) -> None:
-        """Shows how many questions are answered, how fast, and when all will be."""
+        """Shows how many questions are answered, how fast, and when all will be. Raises RunDeleted."""
         if not self._record.to_ask or (not last and time.monotonic() - self._bar_at < self._pause()):
             return
         self._bar_at = time.monotonic()
         percent, told = 100 * self._record.asked / self._record.to_ask, self._pace()
         with contextlib.suppress(*_AWAY):
             async with get_client() as prefect:
+                await self._require(prefect)
                 if self._bar is None:
                     self._bar = await self._made(prefect, "progress", percent, told)
                 else:
                     await prefect.update_artifact(self._bar, ArtifactUpdate(data=percent, description=told))
+
+    async def _require(self, prefect: PrefectClient) -> None:
+        """Raises RunDeleted. Of a server that has lost its data the deployment is gone, too: then the pass goes on."""
+        try:
+            await prefect.read_flow_run(self._run.id)
+        except ObjectNotFound:
+            if self._run.deployment_id is not None:
+                await prefect.read_deployment(self._run.deployment_id)
+                self._is_deleted = True
+                raise RunDeleted(_DELETED) from None
 
     async def _label(self) -> None:
         """Adds what was spent to what the run has cost before, when it goes on after an interruption."""

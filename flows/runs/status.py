@@ -16,7 +16,7 @@ from prefect import Flow, State, get_client
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Cancelled, Crashed
+from prefect.states import Cancelled, Crashed, Failed
 
 from flows import events
 from flows.errors import ReportedError, reported
@@ -27,7 +27,11 @@ from flows.store.client import Store, open_store
 
 _CRASHED = "Crashed: the process of the flow run ended before its work did"
 _CANCELLED = "Cancelled: cancelled by operator"
-_ALREADY = {StateType.CRASHED, StateType.CANCELLED, StateType.CANCELLING}
+_NOT_RESUMED = "Suspended: by an operator, and not resumed in time"
+_DELETED = "RunDeleted: the flow run was deleted before it began; deliver the export again, or POST /retry-full-pass"
+_ALREADY = {StateType.FAILED, StateType.CRASHED, StateType.CANCELLED, StateType.CANCELLING}
+#: What the server says of a run whose time to be resumed is over.
+_EXPIRED = re.compile(r"The flow was \w+ and never resumed\.")
 #: What Prefect and the automations say of a run that has died; anything else may quote something.
 _WHY = re.compile(r"Process exited with status code: -?\d+|no heartbeat.*|a worker took this run.*")
 
@@ -111,6 +115,10 @@ async def write_end(store: Store, prefect: PrefectClient, flow_run: FlowRun, sta
     match state.type:
         case StateType.COMPLETED:
             await store.passes.complete(user_id, run_id)
+        case StateType.FAILED if _EXPIRED.fullmatch(state.message or ""):
+            failure = await _fail(store, user_id, run_id, _NOT_RESUMED, retry=False)
+            told = f"failed at {_step(failure)}: {_NOT_RESUMED}; {outlook(failure)}, Retry goes on where it stopped"
+            await _clean_up(prefect, flow_run.id, failure, Failed(message=told))
         case StateType.FAILED:
             await write_failure(store, user_id, run_id, reported(state.message))
         case StateType.CANCELLED | StateType.CANCELLING:
@@ -129,6 +137,13 @@ async def write_failure(store: Store, user_id: UUID, run_id: str, error: Reporte
 
 async def write_crash(store: Store, user_id: UUID, run_id: str) -> FailedPass:
     return await _fail(store, user_id, run_id, _CRASHED, retry=True)
+
+
+async def write_deleted(store: Store, user_id: UUID, run_id: str, delivery_id: UUID) -> None:
+    """Of a run that was deleted before it began: failed, unless another one has the user."""
+    row = await store.passes.claim(user_id, run_id, {"user_id": str(user_id), "delivery_id": str(delivery_id)})
+    if row.owner == run_id:
+        await _fail(store, user_id, run_id, _DELETED, retry=False)
 
 
 def outlook(failure: FailedPass) -> str:

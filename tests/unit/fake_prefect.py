@@ -83,6 +83,11 @@ class FakePrefect:
             raise ObjectNotFound(Exception("no such deployment"))
         return SimpleNamespace(id=self.deployment)
 
+    async def read_deployment(self, deployment_id: UUID) -> Any:
+        if deployment_id != self.deployment:
+            raise ObjectNotFound(Exception("no such deployment"))
+        return SimpleNamespace(id=deployment_id)
+
     async def create_flow_run_from_deployment(
         self,
         deployment_id: UUID,

@@ -78,6 +78,46 @@ def test_a_run_that_died_before_it_had_its_user_is_written_down(supabase, prefec
     assert supabase.row()["full_pass_error"] == "StoreError: away"
 
 
+def delivered(supabase, run_id):
+    """A delivery whose run was made; returns its row."""
+    row = {**dict.fromkeys(("file_type", "conversation_count")), "replaces": False, "state": "started"}
+    row |= {"id": str(uuid4()), "user_id": str(USER), "object_names": ["x"], "object_versions": [None]}
+    supabase.tables["full_pass_deliveries"].append(row | {"flow_run_id": run_id})
+    return supabase.tables["full_pass_deliveries"][-1]
+
+
+@pytest.mark.parametrize("before", ["pending", "complete"])
+def test_a_run_that_was_deleted_before_it_began_does_not_keep_its_user_waiting(supabase, prefect, before):
+    supabase.owned(full_pass_status=before, run_id="")
+    delivery = delivered(supabase, str(uuid4()))
+    reconcile(supabase, prefect)
+    row = supabase.row()
+    assert row["full_pass_status"] == "failed"
+    assert row["full_pass_error"].startswith("RunDeleted: the flow run was deleted before it began; deliver")
+    assert row["retry_after"] is None
+    assert delivery["state"] == "ended"
+
+
+def test_a_deleted_run_takes_nobody_from_another(supabase, prefect):
+    running = prefect.run(StateType.RUNNING, USER)
+    supabase.owned(run_id=str(running.id))
+    delivered(supabase, str(uuid4()))
+    reconcile(supabase, prefect)
+    assert (supabase.row()["full_pass_status"], supabase.row()["full_pass_run_id"]) == ("processing", str(running.id))
+
+
+def test_a_suspended_run_that_nobody_resumed_in_time_is_not_begun_again_by_itself(supabase, prefect):
+    """As the server ends it (prefect/server/services/pause_expirations.py)."""
+    run = prefect.run(StateType.FAILED, USER, "The flow was paused and never resumed.")
+    supabase.owned(run_id=str(run.id))
+    reconcile(supabase, prefect)
+    row = supabase.row()
+    assert row["full_pass_error"] == "Suspended: by an operator, and not resumed in time"
+    assert row["retry_after"] is None
+    told = "failed at save_chunks: Suspended: by an operator, and not resumed in time; not tried again by itself"
+    assert run.state.message.startswith(told)
+
+
 def test_a_row_of_a_newer_run_is_left_as_it_is(supabase, prefect):
     prefect.run(StateType.CRASHED, USER)
     newer = prefect.run(StateType.COMPLETED, USER)

@@ -1,4 +1,4 @@
-"""What the page of a run shows of a pass, and how often it is written: each time is 8 kB in Prefect's database."""
+"""What the page of a run shows of a pass, how often it is written, and how a run learns that nobody wants to see it."""
 
 import asyncio
 import contextlib
@@ -7,8 +7,10 @@ from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.exceptions import ObjectNotFound
 
+from flows.errors import RunDeleted
 from flows.records import Step
 from flows.runs import run_report
 from flows.runs.run_report import RunReport
@@ -23,6 +25,14 @@ class Page:
     def __init__(self) -> None:
         self.report = ""
         self.written = 0
+        self.is_deleted = False
+
+    async def read_flow_run(self, _: object) -> None:
+        if self.is_deleted:
+            raise ObjectNotFound(Exception("no such flow run"))
+
+    async def read_deployment(self, _: object) -> None:
+        pass
 
     async def read_artifacts(self, **_: object) -> list[object]:
         return []
@@ -112,3 +122,68 @@ def test_the_last_word_is_the_end_also_when_a_step_is_being_shown(page):
         assert page.report.startswith("**failed at extract_facts**")
 
     virtual_time.run(scenario())
+
+
+@pytest.fixture
+def report(monkeypatch, prefect):
+    """Of a run that works."""
+
+    @contextlib.asynccontextmanager
+    async def found():
+        yield prefect
+
+    monkeypatch.setattr(run_report, "get_client", found)
+    record = RunRecord({Step.EXTRACT_FACTS: StepFigures(status="running")}, asked=1, to_ask=2)
+    run = prefect.run(StateType.RUNNING, USER)
+
+    async def made():
+        return RunReport(USER, run, record)
+
+    return made
+
+
+def test_a_run_that_was_deleted_stops_at_the_next_step_or_within_seconds_of_questions(report, prefect):
+    prefect.flow_runs.clear()
+
+    async def first_update():
+        await (await report()).update()
+
+    async def progress():
+        await (await report()).progress()
+
+    for shown in (first_update, progress):
+        with pytest.raises(RunDeleted, match="POST /retry-full-pass"):
+            asyncio.run(shown())
+
+
+def test_a_run_that_is_deleted_between_two_steps_stops_at_the_next(page):
+    async def scenario():
+        run = FlowRun(flow_id=uuid4(), name="full-pass · attempt 1", deployment_id=uuid4())
+        working = RunReport(USER, run, RunRecord())
+        await working.update()
+        page.is_deleted = True
+        await working.update()  # nothing is written so soon, so nothing is noticed
+        await asyncio.sleep(10.2)
+        with pytest.raises(RunDeleted):
+            await working.update()
+
+    virtual_time.run(scenario())
+
+
+def test_a_deleted_run_ends_without_another_word(report, prefect):
+    prefect.flow_runs.clear()
+
+    async def scenario():
+        await (await report()).end("Failed", "failed at extract_facts: RunDeleted: …")
+
+    asyncio.run(scenario())
+
+
+def test_a_server_that_has_lost_its_data_stops_no_run(report, prefect):
+    prefect.flow_runs.clear()
+    prefect.deployment = None
+
+    async def scenario():
+        await (await report()).update()
+
+    asyncio.run(scenario())
