@@ -196,7 +196,7 @@ def test_a_run_that_has_failed_waits_for_no_slot_that_others_have(prefect):
     """As one that is suspended: its process would live until somebody else's turn is over."""
     prefect.limit = 2
     answered = asyncio.Event()
-    told = []
+    told: list[str] = []
 
     async def hold(slot):
         if not told:
