@@ -72,6 +72,11 @@ class Explained:
     what: str
     remedy: str
 
+    @property
+    def for_operator(self) -> bool:
+        """Whether another try alone mends nothing."""
+        return self.remedy == _OPERATOR
+
 
 def step_of(stage: str | None) -> tuple[int, str] | None:
     """Which of the nine it is, from 1, and what it does."""

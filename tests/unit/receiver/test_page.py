@@ -222,6 +222,11 @@ def test_a_failed_pass_says_when_it_is_tried_again_or_what_to_do(opened, supabas
     said = text_of(opened())
     assert "Nothing: it is tried again by itself at 2099-01-02 03:04 UTC" in said
     assert error in said
+    supabase.row()["full_pass_error"] = "step=extract_facts: SpendLimitReached: the account's credit is used up"
+    said = text_of(opened())
+    assert "Whoever runs the service has to act" in said
+    assert "It is tried again by itself at 2099-01-02 03:04 UTC" in said
+    assert "Nothing: " not in said
 
 
 def made(prefect, state, attempt, message=None, name=None, cost=None, minutes=14):
