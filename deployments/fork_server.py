@@ -106,7 +106,8 @@ async def _run(
         try:
             writer.write(json.dumps({"env": dict(env), "cwd": str(cwd)}).encode() + b"\n")
             task_status.started(task_status_handler(run))
-            await reader.read()
+            with contextlib.suppress(ConnectionError):  # it was killed before it had read what it is
+                await reader.read()
         except BaseException:  # as Prefect does with a process that it has started itself
             with contextlib.suppress(ProcessLookupError):
                 os.kill(run.pid, signal.SIGTERM)
