@@ -1,7 +1,4 @@
-"""What is seen of a pass in the Prefect UI on a window of 1,280 x 800 px: within a minute what happened, what to do.
-
-From above to below the passes go on: the one that runs is looked at before the buttons are pressed.
-"""
+"""What is seen of a pass in the Prefect UI on a window of 1,280 x 800 px: within a minute what happened, what to do."""
 
 import re
 
@@ -90,30 +87,3 @@ def test_the_event_feed_tells_of_steps_and_ends(prefect_ui, passes):
     prefect_ui.open("/events")
     prefect_ui.finds(re.compile(r"soulprint\.full-pass\."))
     prefect_ui.picture("events")
-
-
-def test_cancel_ends_a_run_and_its_page_says_where(prefect_ui, passes):
-    prefect_ui.run(passes["cancelled"], "Details")
-    prefect_ui.choose("Cancel", "Cancel Flow Run")
-    prefect_ui.sees("Cancelled")
-    prefect_ui.finds(re.compile("cancelled at extract_facts by an operator"))
-    prefect_ui.picture("cancelled run")
-    prefect_ui.report(passes["cancelled"])
-    prefect_ui.sees(re.compile("cancelled at extract_facts by an operator"))
-
-
-def test_a_suspended_run_says_so_and_resume_goes_on_with_it(prefect_ui, passes):
-    prefect_ui.run(passes["suspended"])
-    prefect_ui.choose("Pause", "Pause Flow Run")
-    prefect_ui.sees("Suspended")
-    passes.service.gone(passes["suspended"]["id"])
-    prefect_ui.report(passes["suspended"])
-    prefect_ui.sees("Suspended", re.compile("What to do: Resume"))
-    prefect_ui.picture("report of a suspended run")
-    passes.behave(latency_seconds=0)
-    prefect_ui.run(passes["suspended"])
-    prefect_ui.picture("suspended run")
-    prefect_ui.choose("Resume", "Resume")
-    prefect_ui.sees("Completed", "full-pass · ")
-    prefect_ui.picture("resumed run")
-    passes.answered("suspended", LONG)
