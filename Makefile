@@ -31,7 +31,7 @@ test: check
 unit: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/unit
 
-## browser-test: open every page of passes in every state in Chromium, UI and status page (ten minutes; PICTURES=1: those of the README)
+## browser-test: open every page of passes in every state in Chromium, UI and status page (three minutes; PICTURES=1: those of the README)
 browser-test: $(VENV)/.installed
 	PICTURES=$(PICTURES) $(BIN)/python -m pytest tests/integration/ui -n0 -m browser
 
