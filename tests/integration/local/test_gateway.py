@@ -173,6 +173,7 @@ def test_row_level_security_decides_who_sees_what(gateway, name):
         "nonsense",
         keys.mint_key(SECRET, "anon", exp=1),
     ],
+    ids=["another secret", "another role", "nonsense", "over"],
 )
 def test_a_token_that_is_not_ours_is_401(http, token):
     answer = http.get("/rest/v1/things", headers={"Authorization": f"Bearer {token}"})
@@ -450,6 +451,7 @@ def test_a_bucket_is_made_by_a_name(http):
         (keys.user_token(SECRET, uuid4()), "8s"),
         (keys.mint_key(SECRET, "service_role"), "8s"),
     ],
+    ids=["anon", "authenticated", "service_role"],
 )
 def test_a_statement_has_the_time_of_its_role(http, key, limit):
     answer = http.post("/rest/v1/rpc/statement_limit", json={}, headers={"Authorization": f"Bearer {key}"})
