@@ -78,6 +78,16 @@ def report_with(record):
     return RunReport(USER, FlowRun(flow_id=uuid4(), name="full-pass · attempt 1"), record)
 
 
+async def extracting():
+    """The report of a run that has just begun to extract, after another step."""
+    record = RunRecord()
+    report = report_with(record)
+    for step in (Step.SAVE_CHUNKS, Step.EXTRACT_FACTS):
+        begin(record, step)
+        await report.update()
+    return report
+
+
 def test_steps_that_follow_each_other_quickly_are_shown_together(page):
     async def scenario():
         record = RunRecord()
@@ -96,11 +106,7 @@ def test_steps_that_follow_each_other_quickly_are_shown_together(page):
 
 def test_a_step_that_takes_long_is_shown_within_ten_seconds(page):
     async def scenario():
-        record = RunRecord()
-        report = report_with(record)
-        for step in (Step.SAVE_CHUNKS, Step.EXTRACT_FACTS):
-            begin(record, step)
-            await report.update()
+        report = await extracting()
         assert not shown(page, Step.EXTRACT_FACTS)
         await asyncio.sleep(10.2)
         assert shown(page, Step.EXTRACT_FACTS)
@@ -111,11 +117,7 @@ def test_a_step_that_takes_long_is_shown_within_ten_seconds(page):
 
 def test_the_last_word_is_the_end_also_when_a_step_is_being_shown(page):
     async def scenario():
-        record = RunRecord()
-        report = report_with(record)
-        for step in (Step.SAVE_CHUNKS, Step.EXTRACT_FACTS):
-            begin(record, step)
-            await report.update()
+        report = await extracting()
         await asyncio.sleep(10.0 - 0.02)  # it is being written, which takes 0.05 s
         await report.end("Failed", "failed at extract_facts")
         await asyncio.sleep(20)
