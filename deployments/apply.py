@@ -28,14 +28,14 @@ from prefect import get_client
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
-from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectHTTPStatusError
+from prefect.exceptions import ObjectAlreadyExists, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL
 
 from deployments import ROOT, WORK_POOL, drift, wanted
 from deployments.receiver import readiness
 from flows.errors import SettingsError
 from flows.runs.tag_slots import SLOT_TAG
-from flows.settings import ApplySettings, fact_extraction_concurrency
+from flows.settings import fact_extraction_concurrency
 
 _SCHEDULES = {"retry"}  # see prefect.yaml
 
@@ -78,18 +78,13 @@ async def _limit_queue(prefect: PrefectClient, name: str, limit: int) -> None:
 
 async def _automate(prefect: PrefectClient) -> None:
     """Makes automations, or sets them anew; one that an operator has paused stays so."""
-    try:
-        ticks = (await prefect.read_deployment_by_name(wanted.TICKS)).id
-    except ObjectNotFound:
-        ticks = None
-    for automation in wanted.automations(ApplySettings(), ticks):
-        known = await prefect.read_automations_by_name(automation.name)
-        # An update makes the trigger forget whom it waits for: a run whose machine has died just now was never ended.
-        if known and drift.of_automation(known[0], automation):
-            automation.enabled = known[0].enabled
-            await prefect.update_automation(known[0].id, automation)
-        elif not known:
+    async for known, automation in drift.automations(prefect):
+        if known is None:
             await prefect.create_automation(automation)
+        # An update makes the trigger forget whom it waits for: a run whose machine has died just now was never ended.
+        elif drift.of_automation(known, automation):
+            automation.enabled = known.enabled
+            await prefect.update_automation(known.id, automation)
 
 
 async def is_open() -> bool:

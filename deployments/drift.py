@@ -8,7 +8,7 @@ from typing import Any
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.responses import DeploymentResponse
-from prefect.events.schemas.automations import AutomationCore
+from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.exceptions import ObjectNotFound
 from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
@@ -41,6 +41,17 @@ _FOUND: dict[str, Callable[[DeploymentResponse], Any]] = {
 async def differences(prefect: PrefectClient) -> list[str]:
     """Raises SettingsError, and what Prefect's client raises when the server does not answer."""
     return [line for part in (_limits, _deployments, _automations) async for line in part(prefect)]
+
+
+async def automations(prefect: PrefectClient) -> AsyncIterator[tuple[Automation | None, AutomationCore]]:
+    """Each as the server has it, None when it has none, and as it should be."""
+    try:
+        ticks = (await prefect.read_deployment_by_name(wanted.TICKS)).id
+    except ObjectNotFound:
+        ticks = None
+    for should in wanted.automations(ApplySettings(), ticks):
+        found = await prefect.read_automations_by_name(should.name)
+        yield (found[0] if found else None), should
 
 
 def of_automation(found: AutomationCore, should: AutomationCore) -> list[str]:
@@ -106,13 +117,8 @@ async def _deployments(prefect: PrefectClient) -> AsyncIterator[str]:
 
 
 async def _automations(prefect: PrefectClient) -> AsyncIterator[str]:
-    try:
-        ticks = (await prefect.read_deployment_by_name(wanted.TICKS)).id
-    except ObjectNotFound:
-        ticks = None
-    for should in wanted.automations(ApplySettings(), ticks):
-        found = await prefect.read_automations_by_name(should.name)
-        for line in of_automation(found[0], should) if found else [f"automation {should.name}: none → made"]:
+    async for found, should in automations(prefect):
+        for line in of_automation(found, should) if found else [f"automation {should.name}: none → made"]:
             yield line
 
 
