@@ -51,7 +51,7 @@ from flows.exports.archive import Limits as Limits
 from flows.exports.archive import Unreadable
 from flows.exports.conversations import Conversation, Skipped
 from flows.exports.decoding import repaired
-from flows.exports.once import Threads, Versions
+from flows.exports.once import REPEATED, Threads, Versions
 
 #: The first that knows an entry takes it, so the most frequent come first, and those last that ask for the fewest keys.
 FORMATS: tuple[Callable[[bytes], grouping.Item | None], ...] = (
@@ -75,7 +75,6 @@ FORMATS: tuple[Callable[[bytes], grouping.Item | None], ...] = (
 MALFORMED = Skipped("malformed JSON")
 UNKNOWN = Skipped("unknown format")
 NO_JSON = Skipped("not JSON")
-REPEATED = Skipped("repeated", unread=False)
 
 _LIMITS = Limits()
 _MOST_DESCRIPTIONS = 20
@@ -108,6 +107,8 @@ def read(
             found += 1
         if item is not None:
             yield item
+        if isinstance(item, Conversation):
+            reading.about.add(item)  # only now: its messages have been gone through, and tell what they hold of it
         if skipped > _MAX_SKIPPED:
             raise ExportError("the export is mostly no conversations; upload it as ChatGPT or Claude sent it")
     if failed and not found:
@@ -120,28 +121,37 @@ class _Reading:
 
     def __init__(self, limits: Limits):
         self._limits = limits
-        self._elements: set[int] = set()
+        self._others: set[int] = set()  # elements whose version nothing tells, hashed
         self._descriptions = 0
         self._versions, self._threads, self.about = Versions(), Threads(), About()
 
     def item(self, element: bytes, account: str | None) -> grouping.Item | None:
         """What the element is; None when all that it holds comes later, with `about`."""
-        item = _of(_new(element, self._elements), account)
+        item = _of(_entry(element), account)
+        if not Versions.tell(item) and self._is_repeated(element):
+            return REPEATED
         if isinstance(item, Conversation):
             return self.checked(item, len(element))
         return self._described(item, element) if isinstance(item, Skipped) else item
 
+    def _is_repeated(self, element: bytes) -> bool:
+        """Whether it was there before: shards and split exports overlap."""
+        known = len(self._others)
+        self._others.add(hash(element))
+        return len(self._others) == known
+
     def checked(self, item: Conversation, size: int) -> Conversation | Skipped | None:
         """The conversation, without what was there before. size: bytes in the export."""
-        if item.kind != "notes":
-            checked = self._versions.checked(item, size)
-            if isinstance(checked, Skipped):
-                return checked
-            item = checked
+        versioned = self._versions.checked(item, size)
+        if isinstance(versioned, Skipped):
+            return versioned
+        item = versioned
         if item.unwanted and not self._limits.unwanted:
             return Skipped(item.unwanted, unread=False, unwanted_id=item.id, newer=item.newer)
+        if item.kind != "notes":
+            return self._threads.unread(item)
         self.about.add(item)
-        return None if item.kind == "notes" else self._threads.unread(item)
+        return None
 
     def _described(self, item: Skipped, element: bytes) -> Skipped:
         """With what the element is if no format knows it: of the first few, since most are alike."""
@@ -191,11 +201,7 @@ def _of(item: grouping.Item, account: str | None) -> grouping.Item:
     return replace(item, account=account)
 
 
-def _new(element: bytes, seen: set[int]) -> grouping.Item:
-    """The conversation, unless it was there before: shards and split exports overlap."""
-    if (digest := hash(element)) in seen:
-        return REPEATED
-    seen.add(digest)
+def _entry(element: bytes) -> grouping.Item:
     if not element.startswith(b"{"):
         return elements.NOT_AN_OBJECT
     try:

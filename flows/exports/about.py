@@ -32,7 +32,7 @@ class _Of:
 
 
 class About:
-    """Collects what conversations hold in their `about`."""
+    """Collects what conversations hold of the person (`kept`)."""
 
     def __init__(self) -> None:
         self._of: dict[str, _Of] = {}
@@ -43,7 +43,7 @@ class About:
     def add(self, conversation: Conversation) -> None:
         if conversation.kind == "project" and conversation.title and self._has_room(len(conversation.title)):
             self._projects[conversation.id] = conversation.title
-        for kept in conversation.about:
+        for kept in conversation.kept:
             of = self._of.setdefault(conversation.source, _Of(conversation))
             if kept.whole:
                 self._list(of, kept)

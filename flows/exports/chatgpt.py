@@ -31,6 +31,7 @@ Not verified against exports of our own: how canvas documents that the person ed
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -73,7 +74,6 @@ _PARTS = {
 }
 _ROLES = {"user", "assistant", "system", "tool"}
 _NOTHING = b"null"
-_ABOUT = (b"_editable_context", b'"bio"', b"is_user_system_message")
 _NOTE = re.compile(r"^\s*\d+\. *\[(\d{4}-\d\d-\d\d)\]\.? *", re.MULTILINE)
 _MAX_NODES = 300_000  # of one conversation: what an index of its nodes may take
 _WRAPPED_INSTRUCTIONS = re.compile(r"The user provided the .*?:\n```(?P<text>.*)```", re.DOTALL)
@@ -163,9 +163,9 @@ def conversation(raw: bytes) -> Conversation | Skipped | None:
     if entry.inserted_at is not None:
         return None
     path = _active_path(entry.mapping, entry.current_node)
-    messages = Decoded(path, _taken)
-    identity = entry.conversation_id or entry.id
     created_at = timestamps.parse(entry.create_time)
+    messages = Decoded(path, partial(_taken, created_at=created_at))
+    identity = entry.conversation_id or entry.id
     return Conversation(
         id=identity if isinstance(identity, str) else derived_id(entry.create_time, messages),
         title=entry.title if isinstance(entry.title, str) else "",
@@ -173,7 +173,6 @@ def conversation(raw: bytes) -> Conversation | Skipped | None:
         updated_at=timestamps.parse(entry.update_time),
         messages=messages,
         provider="chatgpt",
-        about=tuple(_about(path, created_at)) if _holds(raw, _ABOUT) else (),
         unwanted=_unwanted(entry),
     )
 
@@ -182,10 +181,6 @@ def _unwanted(entry: _Conversation) -> str | None:
     if entry.is_temporary_chat is True:
         return "temporary chat"
     return "not to be remembered" if entry.is_do_not_remember is True else None
-
-
-def _holds(raw: bytes, marks: tuple[bytes, ...]) -> bool:
-    return any(mark in raw for mark in marks)
 
 
 def _active_path(mapping: dict[str, msgspec.Raw], current: Any) -> list[msgspec.Raw]:
@@ -220,21 +215,18 @@ def _newest_leaf(mapping: dict[str, msgspec.Raw]) -> str | None:
     return newest
 
 
-def _about(path: list[msgspec.Raw], created_at: datetime | None) -> Iterator[Kept]:
-    """The custom instructions and saved memories on the branch."""
-    for raw in path:
-        if not _holds(bytes(raw), _ABOUT) or (message := _decoded(raw)) is None:
-            continue
-        content, at = message.content, timestamps.parse(message.create_time) or created_at
-        if content.content_type == "user_editable_context" or message.metadata.is_user_system_message:
-            # Marked hidden in the export, yet it is what the person wrote about themselves.
-            text = _instructions(content, message.metadata.user_context_message_data)
-            if text.strip():
-                yield Kept((Message(Speaker.INSTRUCTIONS, text, at),))
-        elif content.content_type == "model_editable_context":
-            yield Kept(tuple(_listed(content.model_set_context)), at, whole=True)
-        elif message.recipient == "bio" and message.author.role == "assistant" and (text := _text(content)).strip():
-            yield Kept((Message(Speaker.NOTES, text, at),))
+def _about(message: _Message, created_at: datetime | None) -> Kept | None:
+    """The custom instructions or saved memories that stand where a message does."""
+    content, at = message.content, timestamps.parse(message.create_time) or created_at
+    if content.content_type == "user_editable_context" or message.metadata.is_user_system_message:
+        # Marked hidden in the export, yet it is what the person wrote about themselves.
+        text = _instructions(content, message.metadata.user_context_message_data)
+        return Kept((Message(Speaker.INSTRUCTIONS, text, at),)) if text.strip() else None
+    if content.content_type == "model_editable_context":
+        return Kept(tuple(_listed(content.model_set_context)), at, whole=True)
+    if message.recipient == "bio" and message.author.role == "assistant" and (text := _text(content)).strip():
+        return Kept((Message(Speaker.NOTES, text, at),))
+    return None
 
 
 def _listed(text: Any) -> Iterator[Message]:
@@ -258,7 +250,7 @@ def _decoded(raw: msgspec.Raw) -> _Message | None:
     return message
 
 
-def _taken(raw: msgspec.Raw) -> Message | Partial | None:
+def _taken(raw: msgspec.Raw, created_at: datetime | None) -> Message | Partial | Kept | None:
     message = decoded(_message, raw) or _decoded(raw)
     if message is None:
         return None if bytes(raw) == _NOTHING else Partial(("malformed message",))
@@ -272,7 +264,10 @@ def _taken(raw: msgspec.Raw) -> Message | Partial | None:
         or message.metadata.is_visually_hidden_from_conversation
         or (isinstance(kind, str) and kind in _LEFT_OUT)
     ):
-        return None if isinstance(role, str) and role in _ROLES else Partial((f"role {type_name(role)}",))
+        known = isinstance(role, str) and role in _ROLES
+        return _about(message, created_at) or (None if known else Partial((f"role {type_name(role)}",)))
+    if message.metadata.is_user_system_message and (kept := _about(message, created_at)):
+        return kept
     text = without_citations(_text(content))
     taken = Message(speaker, text, timestamps.parse(message.create_time)) if text.strip() else None
     if taken and kind == "text" and content.parts == [text]:  # nearly all are

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -45,26 +45,6 @@ def type_name(value: Any) -> str:
     return value if isinstance(value, str) and _TYPE_NAME.fullmatch(value) else "other"
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded(Generic[Source]):
-    """Messages that are made when they are gone through, so that those of a huge conversation are never all there."""
-
-    sources: Sequence[Source]
-    decode: Callable[[Source], Message | Partial | None]  # None: no message for the memory
-    #: Kind → how often something of it could not be understood, once the messages have been gone through.
-    lost: Counter[str] = field(default_factory=Counter, compare=False)
-
-    def __iter__(self) -> Iterator[Message]:
-        self.lost.clear()
-        for source in self.sources:
-            found = self.decode(source)
-            if isinstance(found, Partial):
-                self.lost.update(found.lost)
-                found = found.message
-            if found is not None:
-                yield found
-
-
 class Kept(NamedTuple):
     """Instructions, or notes about the person: the same stand in many conversations (`about`)."""
 
@@ -73,6 +53,46 @@ class Kept(NamedTuple):
     whole: bool = False  # all notes that there were at the time
     #: Of each message the id of the project that it is about; empty: of none.
     projects: tuple[str | None, ...] = ()
+
+
+@dataclass(slots=True)
+class Decoded(Generic[Source]):
+    """Messages that are made when they are gone through, so that those of a huge conversation are never all there."""
+
+    sources: Sequence[Source]
+    decode: Callable[[Source], Message | Partial | Kept | None]  # None: nothing for the memory
+    #: Kind → how often something of it could not be understood, once the messages have been gone through.
+    lost: Counter[str] = field(default_factory=Counter, compare=False)
+    _kept: list[Kept] = field(default_factory=list, compare=False)
+    _is_read: bool = field(default=False, compare=False)
+
+    def __iter__(self) -> Iterator[Message]:
+        self.lost.clear()
+        self._kept.clear()
+        self._is_read = False
+        for source in self.sources:
+            found = self.decode(source)
+            if type(found) is not Message:  # nearly all are
+                found = self._message(found)
+            if found is not None:
+                yield found
+        self._is_read = True
+
+    def _message(self, found: Message | Partial | Kept | None) -> Message | None:
+        if isinstance(found, Kept):
+            self._kept.append(found)
+            return None
+        if isinstance(found, Partial):
+            self.lost.update(found.lost)
+            return found.message
+        return found
+
+    @property
+    def kept(self) -> Sequence[Kept]:
+        """What stands among the messages and is none; goes through them if nobody has."""
+        if not self._is_read:
+            deque(self, maxlen=0)
+        return self._kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +105,7 @@ class Conversation:
     provider: str = "app"  # chatgpt, claude; app: the list that the web app stores, which does not tell
     account: str | None = None  # the id of the account with the provider; None: the export does not tell
     kind: str = "conversation"  # or what stands beside conversations: project, instructions, notes
-    about: tuple[Kept, ...] = ()  # what it holds of the person that is not among the messages
+    about: tuple[Kept, ...] = ()  # what it holds of the person beside its messages
     unwanted: str | None = None  # why the person does not want it remembered
     newer: bool = False  # it takes the place of one with the same id that came before
 
@@ -98,6 +118,11 @@ class Conversation:
     def repeated(self) -> int:
         """How many messages another conversation has given already, once these have been gone through."""
         return getattr(self.messages, "repeated", 0)
+
+    @property
+    def kept(self) -> Sequence[Kept]:
+        """What it holds of the person, beside and among its messages, which are gone through for it if nobody has."""
+        return (*self.about, *getattr(self.messages, "kept", ()))
 
     @property
     def source(self) -> str:

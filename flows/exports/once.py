@@ -4,36 +4,45 @@ Kept of everything that was read are hashes, never texts: of 100,000 conversatio
 """
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from flows.exports.conversations import Conversation, Message, Skipped, Speaker
+from flows.exports.conversations import Conversation, Kept, Message, Skipped, Speaker
 
 OLDER = Skipped("older version", unread=False)
+REPEATED = Skipped("repeated", unread=False)
 
 _SIZE_BITS = 40
+MOST_ALIKE = 50_000  # messages of conversations that begin alike: branches of branches have thousands
 
 
 class Versions:
-    """The conversations that were there, by source, id and time of their making."""
+    """The conversations that were there, by provider, id and time of their making."""
 
     def __init__(self) -> None:
         self._newest: dict[int, int] = {}
 
-    def checked(self, conversation: Conversation, size: int) -> Conversation | Skipped:
-        """The conversation, which may take another's place; OLDER when a newer one was there.
+    @staticmethod
+    def tell(item: object) -> bool:
+        """Whether it is a conversation of which versions can be told.
 
-        size: bytes in the export. Of versions of one time the larger counts as the newer. Without a time of making, an
-        id may be of two conversations that begin alike (`derived_id`).
+        Without a time of making, an id may be of two conversations that begin alike (`derived_id`).
         """
-        if conversation.created_at is None:
+        return isinstance(item, Conversation) and item.created_at is not None and item.kind != "notes"
+
+    def checked(self, conversation: Conversation, size: int) -> Conversation | Skipped:
+        """The conversation, which may take another's place; a Skipped when it, or a newer one, was there.
+
+        size: bytes in the export. Of versions of one time the larger counts as the newer.
+        """
+        if not self.tell(conversation):
             return conversation
-        key = hash((conversation.source, conversation.id, conversation.created_at))
+        key = hash((conversation.provider, conversation.id, conversation.created_at))
         at = conversation.updated_at
         version = (int(at.timestamp() * 1_000) if at else 0) << _SIZE_BITS | size
         known = self._newest.get(key)
         if known is not None and version <= known:
-            return OLDER
+            return REPEATED if version == known else OLDER
         self._newest[key] = version
         return conversation if known is None else replace(conversation, newer=True)
 
@@ -47,8 +56,9 @@ class Threads:
     """
 
     def __init__(self) -> None:
-        #: Hash of a first message → conversations that begin with it: the hash of the id, then those of the messages.
-        self._read: dict[int, tuple[bytes, ...]] = {}
+        #: Hash of a first message → of each conversation that begins with it the hash of its id, the number of its
+        #: messages, and their hashes: all in one, since nearly always it is one conversation.
+        self._read: dict[int, bytes] = {}
 
     def unread(self, conversation: Conversation) -> Conversation:
         return replace(conversation, messages=_Unread(conversation, self._read))
@@ -57,7 +67,7 @@ class Threads:
 class _Unread:
     """The messages of a conversation that no other has given; the same each time they are gone through."""
 
-    def __init__(self, conversation: Conversation, read: dict[int, tuple[bytes, ...]]):
+    def __init__(self, conversation: Conversation, read: dict[int, bytes]):
         self._conversation, self._read = conversation, read
         self._others: set[int] | None = None
         self.repeated = 0  # messages that another conversation has given, once these have been gone through
@@ -66,8 +76,12 @@ class _Unread:
     def lost(self) -> Mapping[str, int]:
         return self._conversation.lost
 
+    @property
+    def kept(self) -> Sequence[Kept]:
+        return getattr(self._conversation.messages, "kept", ())
+
     def __iter__(self) -> Iterator[Message]:
-        own = array("q", [hash(self._conversation.id)])
+        own = array("q")
         add, others = own.append, self._others or ()
         first, self.repeated = 0, 0
         for message in self._conversation.messages:
@@ -76,16 +90,26 @@ class _Unread:
                 if not first:
                     first = said
                     if self._others is None:
-                        others = self._others = self._given_by_others(first)
+                        others = self._others = {said for _, thread in self._begun_alike(first) for said in thread}
                 add(said)
                 if said in others:
                     self.repeated += 1
                     continue
             yield message
         if first:
-            versions = (other for other in self._read.get(first, ()) if not other.startswith(own[:1].tobytes()))
-            self._read[first] = (*versions, own.tobytes())
+            self._remember(first, own)
 
-    def _given_by_others(self, first: int) -> set[int]:
-        others = (array("q", other) for other in self._read.get(first, ()))
-        return {said for other in others if other[0] != hash(self._conversation.id) for said in other[1:]}
+    def _remember(self, first: int, own: "array[int]") -> None:
+        threads = [*self._begun_alike(first), (hash(self._conversation.id), own)]
+        while len(threads) > 1 and sum(len(thread) for _, thread in threads) > MOST_ALIKE:
+            del threads[0]
+        self._read[first] = b"".join(array("q", (of, len(thread), *thread)).tobytes() for of, thread in threads)
+
+    def _begun_alike(self, first: int) -> Iterator[tuple[int, "array[int]"]]:
+        """Of other conversations with this first message: the hash of the id, and those of the messages."""
+        read, at = array("q", self._read.get(first, b"")), 0
+        while at < len(read):
+            of, end = read[at], at + 2 + read[at + 1]
+            if of != hash(self._conversation.id):
+                yield of, read[at + 2 : end]
+            at = end

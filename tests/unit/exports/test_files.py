@@ -67,6 +67,11 @@ def test_what_stands_in_two_files_is_read_once_and_the_newer_wins_in_either_orde
         assert found.skipped == {"older version": 1, "repeated": 1}
 
 
+def test_a_conversation_is_read_once_if_only_one_of_two_files_tells_the_account(tmp_path):
+    old, new = claude("a", "old", account="ana"), claude("a", "new", at="2026-05-02T10:00:00Z")
+    assert read(folder(tmp_path, {"1.json": [new], "2.json": [old]})) == ["new", "older version"]
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

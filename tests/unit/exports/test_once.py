@@ -6,6 +6,7 @@ import pytest
 
 from flows import exports, spool
 from flows.chunks import writing
+from flows.exports import once
 from flows.exports.conversations import Conversation
 from flows.records import ChunkRecord
 from tests.unit.exports.test_about import chatgpt, said
@@ -45,6 +46,15 @@ def test_of_branches_of_branches_each_message_is_read_once_in_any_order(tmp_path
     assert chunked(tmp_path, *talks)[0].skipped == {"nothing but repeated messages": 2}
 
 
+def test_branches_are_compared_with_the_last_that_began_alike_and_no_more_than_fits(tmp_path, monkeypatch):
+    """A file of thousands that begin alike must not take for ever; a message is rather read twice than lost."""
+    monkeypatch.setattr(once, "MOST_ALIKE", 6)
+    talks = [chatgpt("c1", *HONEY, *PRICES), chatgpt("c2", *HONEY, *WAX), chatgpt("c3", *HONEY, *PRICES, *WAX)]
+    _, contents = chunked(tmp_path, *talks)
+    assert contents["c2"] == "User: And wax?"
+    assert contents["c3"] == "User: What does it cost?\n\nAssistant: Ten."
+
+
 def test_what_is_only_said_twice_is_no_branch(tmp_path):
     later = [said("I sell honey.", at=1_800_000_000), *WAX]
     timeless = [chatgpt(name, said("Hello."), said("I like tea.")) for name in ("c3", "c4")]
@@ -56,9 +66,9 @@ def test_messages_can_be_gone_through_again(tmp_path):
     path = tmp_path / "export"
     path.write_text(json.dumps([chatgpt("c1", *HONEY), chatgpt("c2", *HONEY, *WAX)]))
     read = [item for item in exports.read(path) if isinstance(item, Conversation)]
-    once = [[message.text for message in item.messages] for item in read]
-    assert once == [["I sell honey.", "Good."], ["And wax?"]]
-    assert [[message.text for message in item.messages] for item in read] == once
+    first = [[message.text for message in item.messages] for item in read]
+    assert first == [["I sell honey.", "Good."], ["And wax?"]]
+    assert [[message.text for message in item.messages] for item in read] == first
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (2, 0, 1)])
