@@ -71,6 +71,7 @@ def start() -> None:
     ours, theirs = socket.socketpair()
     sys.stdout.flush()
     sys.stderr.flush()
+    gc.freeze()  # here too, so that the worker's collections leave the pages alone that both have
     if os.fork() == 0:
         ours.close()
         _become_a_run(_serve(theirs))

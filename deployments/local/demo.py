@@ -243,7 +243,7 @@ async def _chunk_count(stack: Stack, user_id: UUID) -> int:
 
 
 async def _memory_rows(stack: Stack, user_id: UUID) -> rows.MemoryRows:
-    return await rows.read(SupabaseRequests(await _client(stack), _SETTLE_SECONDS), user_id)
+    return await rows.read(SupabaseRequests((await _client(stack)).postgrest, _SETTLE_SECONDS), user_id)
 
 
 def _message(stack: Stack, flow_run_id: str) -> str:

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 import httpx
-from supabase import AsyncClientOptions, acreate_client
+from postgrest import AsyncPostgrestClient
 
 from flows.settings import StoreSettings
 from flows.store.answers import AnswerTable
@@ -62,14 +62,16 @@ async def open_store(patience: float | None = None) -> AsyncIterator[Store]:
     if patience is not None:
         settings.supabase_patience_seconds = patience
     async with httpx.AsyncClient(timeout=httpx.Timeout(60, connect=10), follow_redirects=False) as http:
-        client = await acreate_client(
-            str(settings.supabase_url).rstrip("/"),
-            settings.supabase_service_key.get_secret_value(),
-            # Retries are ours: the client's own cover reads only.
-            AsyncClientOptions(httpx_client=http, auto_refresh_token=False, postgrest_client_retry=False),
+        key = settings.supabase_service_key.get_secret_value()
+        headers = {"apikey": key, "Authorization": f"Bearer {key}"}
+        rest = AsyncPostgrestClient(
+            f"{str(settings.supabase_url).rstrip('/')}/rest/v1",
+            headers=headers,
+            http_client=http,
+            retry_enabled=False,  # retries are ours: the client's own cover reads only
         )
-        requests = SupabaseRequests(client, settings.supabase_patience_seconds)
-        own = (http, client.options.headers, settings)
+        requests = SupabaseRequests(rest, settings.supabase_patience_seconds)
+        own = (http, headers, settings)
         with use_store(Store.of(requests, ExportBucket(*own), PersonalAccount(*own))) as store:
             yield store
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import httpx
-from postgrest import CountMethod
+from postgrest import AsyncPostgrestClient, CountMethod
 from postgrest.base_request_builder import RequestConfig
-from supabase import AsyncClient
 
 from flows.errors import NotOwner, StoreError, UserNotFound, describe
 from flows.store import backoff
@@ -79,7 +78,7 @@ async def pages(requests: Requests, query: Query) -> AsyncIterator[Row]:
 class SupabaseRequests:
     """`patience`: seconds for which a request that gets no answer is repeated, until it has failed."""
 
-    def __init__(self, client: AsyncClient, patience: float):
+    def __init__(self, client: AsyncPostgrestClient, patience: float):
         self._client = client
         self._patience = patience
 

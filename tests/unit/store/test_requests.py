@@ -6,13 +6,11 @@ import math
 
 import httpx
 import pytest
-from supabase import AsyncClientOptions, acreate_client
+from postgrest import AsyncPostgrestClient
 
 from flows.errors import NotOwner, StoreError
 from flows.store.requests import Query, SupabaseRequests, pages
 from tests.unit.fake_supabase import FakeSupabase
-
-KEY = "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoic2VydmljZV9yb2xlIn0.c2ln"
 
 
 def answered(ask, *answers, patience=0.0):
@@ -29,8 +27,7 @@ def answered(ask, *answers, patience=0.0):
 
     async def asked():
         async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-            options = AsyncClientOptions(httpx_client=http, auto_refresh_token=False, postgrest_client_retry=False)
-            client = await acreate_client("http://supabase.test", KEY, options)
+            client = AsyncPostgrestClient("http://supabase.test/rest/v1", http_client=http, retry_enabled=False)
             return await ask(SupabaseRequests(client, patience))
 
     return asyncio.run(asked()), seen
