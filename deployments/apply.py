@@ -79,12 +79,14 @@ async def _limit_queue(prefect: PrefectClient, name: str, limit: int) -> None:
 async def _automate(prefect: PrefectClient) -> None:
     """Makes automations, or sets them anew; one that an operator has paused stays so."""
     async for known, automation in drift.automations(prefect):
-        if known is None:
+        if not known:
             await prefect.create_automation(automation)
         # An update makes the trigger forget whom it waits for: a run whose machine has died just now was never ended.
-        elif drift.of_automation(known, automation):
-            automation.enabled = known.enabled
-            await prefect.update_automation(known.id, automation)
+        elif drift.of_automation(known[0], automation):
+            automation.enabled = known[0].enabled
+            await prefect.update_automation(known[0].id, automation)
+        for another in known[1:]:
+            await prefect.delete_automation(another.id)
 
 
 async def is_open() -> bool:

@@ -3,7 +3,7 @@
 What is to be there, `wanted` says. What an operator has paused is no difference.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from prefect.client.orchestration import PrefectClient
@@ -43,15 +43,16 @@ async def differences(prefect: PrefectClient) -> list[str]:
     return [line for part in (_limits, _deployments, _automations) async for line in part(prefect)]
 
 
-async def automations(prefect: PrefectClient) -> AsyncIterator[tuple[Automation | None, AutomationCore]]:
-    """Each as the server has it, None when it has none, and as it should be."""
+async def automations(prefect: PrefectClient) -> AsyncIterator[tuple[Sequence[Automation], AutomationCore]]:
+    """Each as the server has it and as it should be. The server may have none, or one that two have applied at once
+    several times: the first is the one to keep."""
     try:
         ticks = (await prefect.read_deployment_by_name(wanted.TICKS)).id
     except ObjectNotFound:
         ticks = None
     for should in wanted.automations(ApplySettings(), ticks):
         found = await prefect.read_automations_by_name(should.name)
-        yield (found[0] if found else None), should
+        yield sorted(found, key=lambda each: (each.enabled, each.id)), should
 
 
 def of_automation(found: AutomationCore, should: AutomationCore) -> list[str]:
@@ -118,8 +119,10 @@ async def _deployments(prefect: PrefectClient) -> AsyncIterator[str]:
 
 async def _automations(prefect: PrefectClient) -> AsyncIterator[str]:
     async for found, should in automations(prefect):
-        for line in of_automation(found, should) if found else [f"automation {should.name}: none → made"]:
+        for line in of_automation(found[0], should) if found else [f"automation {should.name}: none → made"]:
             yield line
+        if len(found) > 1:
+            yield f"automation {should.name}: there are {len(found)} → 1"
 
 
 def _limit_of(found: DeploymentResponse) -> Mapping[str, Any] | None:

@@ -98,6 +98,10 @@ def spoil(service: FullPassService) -> Iterator[str]:
     yield "limit of the tag extraction: 9 → 3"
     service.prefect.delete(f"/automations/{service.automation('full-pass-crash-lost-runs')['id']}").raise_for_status()
     yield "automation full-pass-crash-lost-runs: none → made"
+    ends = service.automation("full-pass-reconcile-bad-ends")
+    again = {name: ends[name] for name in ("name", "description", "enabled", "trigger", "actions")}
+    service.prefect.post("/automations/", json=again).raise_for_status()
+    yield "automation full-pass-reconcile-bad-ends: there are 2 → 1"
     upkeep = "/work_pools/full-pass/queues/upkeep"
     service.prefect.patch(upkeep, json={"concurrency_limit": None}).raise_for_status()
     yield "limit of the queue upkeep: none → 1"
