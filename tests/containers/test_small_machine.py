@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -10,7 +11,7 @@ import pytest
 from tests import sample
 from tests.containers.compose import Topology, until
 from tests.containers.memory import Watch
-from tests.integration.service import FullPassService
+from tests.integration.service import FullPassService, simple_export
 
 pytestmark = pytest.mark.containers
 
@@ -74,4 +75,24 @@ def test_a_pass_and_a_tick_have_room(
     show(f"{_megabytes(export):.0f} MB of JSON: {watch.peak_mb:.0f} MB at most of 537 ({watch})")
     assert watch.kills == 0
     assert service.succeeded(user_id)["memory_md"]
+    assert _receiver_answers()
+
+
+def test_a_thousand_deliveries_for_twenty_users_are_twenty_passes_in_a_row(
+    machine: str, topology: Topology, service: FullPassService, show: Callable[[str], None]
+) -> None:
+    users = [service.new_user() for _ in range(20)]
+    bodies = [
+        {"user_id": str(user_id), "storage_path": service.upload(user_id, simple_export("I like tea."))}
+        for user_id in users
+    ]
+    with Watch(topology.pid(machine)) as watch:
+        with ThreadPoolExecutor(20) as pool:
+            answers = list(pool.map(lambda body: service.webhook.post("/process-full-v2", json=body), bodies * 50))
+        assert {answer.status_code for answer in answers} == {202}
+        for user_id in users:
+            service.wait(lambda: service.row(user_id), lambda row: row["full_pass_status"] == "complete")  # noqa: B023
+    show(f"1,000 deliveries, 20 passes: {watch.peak_mb:.0f} MB at most of 537 ({watch})")
+    assert watch.kills == 0
+    assert [service.row(user_id)["full_pass_attempts"] for user_id in users] == [1] * 20
     assert _receiver_answers()
