@@ -253,6 +253,7 @@ class ProfileRow(Struct):
     full_pass_status: str | None = None
     full_pass_run_id: str | None = None
     full_pass_parameters: dict[str, Any] | None = None
+    full_pass_started_at: str | None = None
 
 
 class Delivery(Struct):

@@ -200,7 +200,7 @@ async def latest(prefect: PrefectClient, user_id: UUID, limit: int) -> list[Flow
 async def by_id(prefect: PrefectClient, run_ids: Iterable[str]) -> dict[str, FlowRun]:
     """Those that Prefect knows; what is no id of a run is none."""
     found: dict[str, FlowRun] = {}
-    for some in by_count({run_id for run_id in run_ids if _is_uuid(run_id)}, _PAGE):
+    for some in by_count({run_id for run_id in run_ids if is_uuid(run_id)}, _PAGE):
         asked = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(run_id) for run_id in some]))
         found |= {str(run.id): run for run in await prefect.read_flow_runs(flow_run_filter=asked, limit=_PAGE)}
     return found
@@ -259,7 +259,7 @@ def _of(deployment_id: UUID, states: list[StateType]) -> FlowRunFilter:
     return asked
 
 
-def _is_uuid(text: str) -> bool:
+def is_uuid(text: str) -> bool:
     try:
         UUID(text)
     except ValueError:

@@ -49,7 +49,7 @@ async def reconcile(store: Store, prefect: PrefectClient, deployment_id: UUID) -
     still = {row.run_id for row in await _stale_rows(store, prefect, deployment_id)}
     stale = [row for row in stale if row.run_id in still]
     for row in stale:
-        await _set_right(store, prefect, row)
+        await _set_right(store, prefect, deployment_id, row)
     await _end_deliveries(store, prefect)
     return len(stale)
 
@@ -108,12 +108,24 @@ async def _latest_bad_ends(prefect: PrefectClient, deployment_id: UUID) -> dict[
     return latest
 
 
-async def _set_right(store: Store, prefect: PrefectClient, row: StaleRow) -> None:
+async def _set_right(store: Store, prefect: PrefectClient, deployment_id: UUID, row: StaleRow) -> None:
+    if row.run is None and await _was_deleted(store, prefect, deployment_id, row):
+        await status.write_deleted_owner(store, prefect, row.user_id, row.run_id)
+        return
     if row.run is None or row.run.state is None:
         await status.write_crash(store, row.user_id, row.run_id)
         return
     if row.claimed or (await status.claim(store, prefect, row.run)).owner == row.run_id:
         await status.write_end(store, prefect, row.run, await _end(prefect, row.run, row.run.state))
+
+
+async def _was_deleted(store: Store, prefect: PrefectClient, deployment_id: UUID, row: StaleRow) -> bool:
+    """Whether somebody has deleted the run. A server that has lost its data has a deployment that is younger."""
+    made = (await prefect.read_deployment(deployment_id)).created
+    rows = await store.passes.rows([row.user_id], "user_id,full_pass_started_at")
+    began = rows[row.user_id].full_pass_started_at if row.user_id in rows else None
+    is_known = bool(await flow_runs.by_id(prefect, [row.run_id])) or not flow_runs.is_uuid(row.run_id)
+    return not is_known and made is not None and began is not None and made < datetime.fromisoformat(began)
 
 
 async def _end(prefect: PrefectClient, run: FlowRun, state: State) -> State:

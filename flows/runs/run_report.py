@@ -6,9 +6,11 @@ while questions are asked, how many have been answered.
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
@@ -56,6 +58,18 @@ _IN_AND_OUT: dict[Step, tuple[tuple[str, ...], tuple[str, ...]]] = {
 _DELETED = "the flow run was deleted while it worked; deliver the export again, or POST /retry-full-pass"
 _NO_LINK = "none yet"
 _AFTER = "run after this: "
+_TO_DO = "What to do: "
+_HOSTED = re.compile(r"https://([a-z0-9]+)\.supabase\.co")
+_AGAIN = 'Retry, or `POST /retry-full-pass` with `{{"user_id": "{user_id}"}}`'
+#: By the name of the state in which a run has ended, or waits.
+_REMEDIES = {
+    "Failed": f"what the error says; then {_AGAIN}.",
+    "Cancelled": f"{_AGAIN}, goes on where it stopped.",
+    "Crashed": f"look for why in the log of its worker, memory before all. Where no attempt is to come: {_AGAIN}.",
+    "Suspended": "Resume here goes on where it stopped; what was answered is kept.",
+}
+#: Of a user's reports, among which the one of the run before is looked for; a retry of an old run has newer ones.
+_MOST_REPORTS = 20
 
 
 class RunReport:
@@ -95,21 +109,33 @@ class RunReport:
         with contextlib.suppress(RunDeleted):  # the next change raises it
             await self._show("running")
 
-    async def _show(self, heading: str, remedy: str = "") -> None:
-        """The first time it makes the report, and links to it from the run before."""
+    async def _show(self, heading: str, state: str = "") -> None:
+        """The first time it makes the report, and links to it from the run before; `state`: in which the run ends.
+
+        Raises RunDeleted, unless the run has ended.
+        """
         self._shown_at = time.monotonic()
         with contextlib.suppress(LookupError):
             self._usage = current_model().usage
         with contextlib.suppress(*_AWAY):
             async with self._showing, get_client() as prefect:
-                await self._require(prefect)
+                if not self._is_deleted:
+                    await self._require(prefect)
+                elif self._report is None:
+                    return
                 if self._report is None:
                     self._before = await _link_from_the_run_before(prefect, self._user_id, self._run)
-                told = self._markdown(heading, remedy)
+                told = self._markdown(heading, remedy(state, self._user_id))
                 if self._report is None:
                     self._report = await self._made(prefect, "markdown", told, heading, key(self._user_id))
                 else:
                     await prefect.update_artifact(self._report, ArtifactUpdate(data=told, description=heading))
+
+    async def _show_end(self, heading: str, state: str) -> None:
+        try:
+            await self._show(heading, state)
+        except RunDeleted:  # its report stays, and says running
+            await self._show(heading, state)
 
     async def _made(
         self, prefect: PrefectClient, kind: str, data: str | float, description: str, key: str | None = None
@@ -122,7 +148,7 @@ class RunReport:
         if self._waiting is not None:
             self._waiting.cancel()
         with contextlib.suppress(RunDeleted):
-            await self._show(message or state, _remedy(state, message, self._user_id))
+            await self._show_end(message or state, state)
             await self.progress(last=True)
             await self._label()
 
@@ -171,7 +197,7 @@ class RunReport:
         # First what is asked for first: a card shows forty characters.
         return f"{done:,} of {total:,} chunks, {duration(60 * minutes * (total - done) / done)} left, {pace}"
 
-    def _markdown(self, heading: str, remedy: str) -> str:
+    def _markdown(self, heading: str, to_do: str) -> str:
         took = duration((datetime.now(UTC) - self._began).total_seconds())
         return "\n".join(
             [
@@ -179,7 +205,7 @@ class RunReport:
                 "",
                 f"began {self._began:%Y-%m-%d %H:%M} UTC, took {took} · {self._run.name}",
                 "",
-                *([f"What to do: {remedy}", ""] if remedy else []),
+                *([f"{_TO_DO}{to_do}", ""] if to_do else []),
                 *self._warnings(),
                 *self._table(),
                 *self._coverage(),
@@ -187,7 +213,7 @@ class RunReport:
                 "",
                 f"- run before this: {self._before}",
                 f"- {_AFTER}{_NO_LINK}",
-                f"- [row of the user]({_row(self._user_id)}), with the service key",
+                f"- {_row(self._user_id)}",
             ]
         )
 
@@ -227,16 +253,21 @@ class RunReport:
         yield ""
 
 
-async def mark(prefect: PrefectClient, run_id: UUID, heading: str) -> None:
+async def mark(prefect: PrefectClient, run_id: UUID, heading: str, to_do: str) -> None:
     """Writes over the report of a run how it has ended; for whoever finds out what the run itself could not say."""
     asked = ArtifactFilter(
         flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]), type=ArtifactFilterType(any_=["markdown"])
     )
     with contextlib.suppress(*_AWAY):
         for report in await prefect.read_artifacts(artifact_filter=asked, sort=ArtifactSort.UPDATED_DESC, limit=1):
-            _, _, rest = str(report.data).partition("\n")
-            update = ArtifactUpdate(data=f"**{heading}**\n{rest}", description=heading)
-            await prefect.update_artifact(report.id, update)
+            rest = (line for line in str(report.data).splitlines()[1:] if not line.startswith(_TO_DO))
+            told = "\n".join([f"**{heading}**", *(["", f"{_TO_DO}{to_do}"] if to_do else []), *rest])
+            await prefect.update_artifact(report.id, ArtifactUpdate(data=told, description=heading))
+
+
+def remedy(state: str, user_id: UUID) -> str:
+    """What to do about a run in a state of this name; "" where there is nothing to do."""
+    return _REMEDIES.get(state, "").format(user_id=user_id)
 
 
 def key(user_id: UUID) -> str:
@@ -244,17 +275,23 @@ def key(user_id: UUID) -> str:
 
 
 async def _link_from_the_run_before(prefect: PrefectClient, user_id: UUID, run: FlowRun) -> str:
-    """Returns the link to it; "none" when the user had none."""
+    """Returns the link to it; "none" when the user had none that is still there."""
     asked = ArtifactFilter(key=ArtifactFilterKey(any_=[key(user_id)]))
-    found = await prefect.read_artifacts(artifact_filter=asked, sort=ArtifactSort.UPDATED_DESC, limit=1)
+    found = await prefect.read_artifacts(artifact_filter=asked, sort=ArtifactSort.UPDATED_DESC, limit=_MOST_REPORTS)
+    known = await flow_runs.by_id(prefect, (str(report.flow_run_id) for report in found))
     for report in found:
         if report.flow_run_id == run.id:  # it goes on after a suspension, or was begun again
             return _kept_link(report)
-        if report.flow_run_id is not None:
+        before = known.get(str(report.flow_run_id))
+        if before is not None and _is_older(before, run):
             data = str(report.data).replace(f"{_AFTER}{_NO_LINK}", f"{_AFTER}{_link(run.id)}")
             await prefect.update_artifact(report.id, ArtifactUpdate(data=data))
-            return _link(report.flow_run_id)
+            return _link(before.id)
     return "none"
+
+
+def _is_older(one: FlowRun, other: FlowRun) -> bool:
+    return one.created is None or other.created is None or one.created < other.created
 
 
 def _kept_link(report: Artifact) -> str:
@@ -267,7 +304,12 @@ def _link(run_id: UUID) -> str:
 
 
 def _row(user_id: UUID) -> str:
-    return f"{str(StoreSettings().supabase_url).rstrip('/')}/rest/v1/user_profiles?user_id=eq.{user_id}"
+    """A link to the row: of a hosted project a question in the dashboard's SQL editor, else what the API answers."""
+    url = str(StoreSettings().supabase_url).rstrip("/")
+    if hosted := _HOSTED.fullmatch(url):
+        content = quote(f"select * from user_profiles where user_id = '{user_id}'")
+        return f"[row of the user](https://supabase.com/dashboard/project/{hosted[1]}/sql/new?content={content})"
+    return f"[row of the user]({url}/rest/v1/user_profiles?user_id=eq.{user_id}), with the service key"
 
 
 def _figures(step: StepFigures, names: tuple[str, ...]) -> Iterator[str]:
@@ -285,11 +327,3 @@ def _in_and_out(name: Step, step: StepFigures) -> str:
 def _cells(usage: Usage) -> str:
     cells = (usage.calls, usage.prompt_tokens, usage.output_tokens, usage.retries)
     return " | ".join([*(f"{cell:,}" for cell in cells), dollars(usage.cost_usd)])
-
-
-def _remedy(state: str, message: str, user_id: UUID) -> str:
-    if state == "Failed":
-        return f'what the error says; then Retry, or `POST /retry-full-pass` with `{{"user_id": "{user_id}"}}`.'
-    if state == "Suspended":
-        return "Resume here goes on where it stopped; what was answered is kept."
-    return ""

@@ -16,6 +16,7 @@ from prefect import Flow, State, get_client
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectNotFound
+from prefect.logging.loggers import flow_run_logger
 from prefect.states import Cancelled, Crashed, Failed
 
 from flows import events
@@ -28,7 +29,7 @@ from flows.store.client import Store, open_store
 _CRASHED = "Crashed: the process of the flow run ended before its work did"
 _CANCELLED = "Cancelled: cancelled by operator"
 _NOT_RESUMED = "Suspended: by an operator, and not resumed in time"
-_DELETED = "RunDeleted: the flow run was deleted before it began; deliver the export again, or POST /retry-full-pass"
+_DELETED = "RunDeleted: the flow run was deleted before it {}; deliver the export again, or POST /retry-full-pass"
 _ALREADY = {StateType.FAILED, StateType.CRASHED, StateType.CANCELLED, StateType.CANCELLING}
 #: What the server says of a run whose time to be resumed is over.
 _EXPIRED = re.compile(r"The flow was \w+ and never resumed\.")
@@ -118,17 +119,17 @@ async def write_end(store: Store, prefect: PrefectClient, flow_run: FlowRun, sta
         case StateType.FAILED if _EXPIRED.fullmatch(state.message or ""):
             failure = await _fail(store, user_id, run_id, _NOT_RESUMED, retry=False)
             told = f"failed at {_step(failure)}: {_NOT_RESUMED}; {outlook(failure)}, Retry goes on where it stopped"
-            await _clean_up(prefect, flow_run.id, failure, Failed(message=told))
+            await _clean_up(prefect, flow_run, failure, Failed(message=told))
         case StateType.FAILED:
             await write_failure(store, user_id, run_id, reported(state.message))
         case StateType.CANCELLED | StateType.CANCELLING:
             failure = await _fail(store, user_id, run_id, _CANCELLED, retry=False)
             told = f"cancelled at {_step(failure)} by an operator; {outlook(failure)}, Retry goes on where it stopped"
-            await _clean_up(prefect, flow_run.id, failure, Cancelled(message=told))
+            await _clean_up(prefect, flow_run, failure, Cancelled(message=told))
         case _:
             failure = await write_crash(store, user_id, run_id)
             told = f"crashed at {_step(failure)}: {_why(state)}; {outlook(failure)}"
-            await _clean_up(prefect, flow_run.id, failure, Crashed(message=told))
+            await _clean_up(prefect, flow_run, failure, Crashed(message=told))
 
 
 async def write_failure(store: Store, user_id: UUID, run_id: str, error: ReportedError) -> FailedPass:
@@ -143,7 +144,15 @@ async def write_deleted(store: Store, user_id: UUID, run_id: str, delivery_id: U
     """Of a run that was deleted before it began: failed, unless another one has the user."""
     row = await store.passes.claim(user_id, run_id, {"user_id": str(user_id), "delivery_id": str(delivery_id)})
     if row.owner == run_id:
-        await _fail(store, user_id, run_id, _DELETED, retry=False)
+        await _fail(store, user_id, run_id, _DELETED.format("began"), retry=False)
+
+
+async def write_deleted_owner(store: Store, prefect: PrefectClient, user_id: UUID, run_id: str) -> None:
+    """Of a run that was deleted while it had the user, as one that is suspended."""
+    error = _DELETED.format("ended")
+    failure = await _fail(store, user_id, run_id, error, retry=False)
+    if failure.failed:
+        await run_report.mark(prefect, UUID(run_id), f"failed at {_step(failure)}: {error}; {outlook(failure)}", "")
 
 
 def outlook(failure: FailedPass) -> str:
@@ -163,14 +172,16 @@ def _why(state: State) -> str:
     return found[0] if found else "its process ended before its work did"
 
 
-async def _clean_up(prefect: PrefectClient, run_id: UUID, failure: FailedPass, ended: State) -> None:
-    """After a run whose process could not do it: its slots, and what its state and its report say."""
-    await tag_slots.release(prefect, run_id)
-    run = await _known(prefect, str(run_id))
+async def _clean_up(prefect: PrefectClient, flow_run: FlowRun, failure: FailedPass, ended: State) -> None:
+    """After a run whose process could not do it: its slots, and what its state, its report and its log say."""
+    await tag_slots.release(prefect, flow_run.id)
+    run = await _known(prefect, str(flow_run.id))
     # Somebody may have pressed Retry meanwhile.
     if failure.failed and run is not None and run.state is not None and run.state.type in _ALREADY:
-        await prefect.set_flow_run_state(run_id, ended, force=True)
-        await run_report.mark(prefect, run_id, ended.message or "")
+        await prefect.set_flow_run_state(run.id, ended, force=True)
+        to_do = run_report.remedy(ended.name or "", UUID(str(run.parameters["user_id"])))
+        await run_report.mark(prefect, run.id, ended.message or "", to_do)
+        flow_run_logger(run).error("%s", ended.message)
 
 
 async def _fail(

@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     ArtifactFilter,
+    ArtifactFilterKey,
     FlowRunFilter,
     FlowRunFilterDeploymentId,
     FlowRunFilterId,
@@ -20,7 +22,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Cancelling
 
-from flows.runs import flow_runs
+from flows.runs import flow_runs, run_report
 
 _POLL_SECONDS = 1.0
 
@@ -49,18 +51,23 @@ async def stop(prefect: PrefectClient, deployment_id: UUID, user_id: UUID, patie
 async def forget(prefect: PrefectClient, deployment_id: UUID, user_id: UUID) -> int:
     """Deletes the user's runs, with their task runs, logs and artifacts; returns how many."""
     found = {run.id async for run in _of_user(prefect, deployment_id, user_id)}
+    # Reports of runs that somebody has deleted are left of them.
+    reports = ArtifactFilter(key=ArtifactFilterKey(any_=[run_report.key(user_id)]))
+    await _forget_artifacts(prefect, artifact_filter=reports)
     for run_id in found:
         this_run = FlowRunFilter(id=FlowRunFilterId(any_=[run_id]))
-        while artifacts := await prefect.read_artifacts(
-            artifact_filter=ArtifactFilter(), flow_run_filter=this_run, limit=200
-        ):
-            for artifact in artifacts:
-                await prefect.delete_artifact(artifact.id)
+        await _forget_artifacts(prefect, artifact_filter=ArtifactFilter(), flow_run_filter=this_run)
         try:
             await prefect.delete_flow_run(run_id)
         except ObjectNotFound:  # it went meanwhile
             continue
     return len(found)
+
+
+async def _forget_artifacts(prefect: PrefectClient, **asked: Any) -> None:
+    while artifacts := await prefect.read_artifacts(limit=200, **asked):
+        for artifact in artifacts:
+            await prefect.delete_artifact(artifact.id)
 
 
 async def _of_user(prefect: PrefectClient, deployment_id: UUID, user_id: UUID) -> AsyncIterator[FlowRun]:

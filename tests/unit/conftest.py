@@ -36,9 +36,11 @@ def supabase(events: list[dict[str, Any]]) -> "Iterator[FakeSupabase]":
 
 
 @pytest.fixture
-def prefect() -> "FakePrefect":
+def prefect(monkeypatch: pytest.MonkeyPatch) -> "FakePrefect":
+    """What is said in the logs of its runs goes to the logger `run`."""
     from tests.unit.fake_prefect import FakePrefect
 
+    monkeypatch.setattr("flows.runs.status.flow_run_logger", lambda run: logging.getLogger("run"))
     return FakePrefect()
 
 

@@ -30,6 +30,8 @@ class FakePrefect:
     def __init__(self, limit: int | None = 3):
         self.limit = limit
         self.deployment: UUID | None = DEPLOYMENT
+        self.deployment_made: datetime | None = None
+        self.reports: list[Artifact] = []
         self.automations: set[str] = set()
         self.taken = 0
         self.being_made = self.most_being_made = 0
@@ -75,6 +77,10 @@ class FakePrefect:
 
     # What the flows ask
 
+    async def create_artifact(self, artifact: Any) -> Artifact:
+        self.reports.insert(0, Artifact(id=uuid4(), **artifact.model_dump()))
+        return self.reports[0]
+
     async def hello(self) -> httpx.Response:
         return httpx.Response(200, headers={"date": format_datetime(_BEGAN)})
 
@@ -86,7 +92,7 @@ class FakePrefect:
     async def read_deployment(self, deployment_id: UUID) -> Any:
         if deployment_id != self.deployment:
             raise ObjectNotFound(Exception("no such deployment"))
-        return SimpleNamespace(id=deployment_id)
+        return SimpleNamespace(id=deployment_id, created=self.deployment_made)
 
     async def create_flow_run_from_deployment(
         self,
@@ -135,7 +141,11 @@ class FakePrefect:
         run.name, run.tags = name or run.name, run.tags if tags is None else tags
 
     async def read_artifacts(self, **_: object) -> list[Artifact]:
-        return []
+        return self.reports
+
+    async def update_artifact(self, artifact_id: UUID, update: Any) -> None:
+        (report,) = (report for report in self.reports if report.id == artifact_id)
+        report.data, report.description = update.data, update.description or report.description
 
     async def read_flow_run_states(self, flow_run_id: UUID) -> list[State[Any]]:
         return self.earlier_states.get(flow_run_id, [])

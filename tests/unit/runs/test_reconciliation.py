@@ -1,10 +1,11 @@
 """Which rows are set right, and which are left to those who know more."""
 
 import asyncio
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
-from prefect.client.schemas.objects import State, StateType
+from prefect.client.schemas.objects import Artifact, State, StateType
 
 from flows.runs import flow_runs, reconciliation
 from tests.unit.fake_prefect import DEPLOYMENT
@@ -98,6 +99,28 @@ def test_a_run_that_was_deleted_before_it_began_does_not_keep_its_user_waiting(s
     assert delivery["state"] == "ended"
 
 
+@pytest.mark.parametrize(
+    ("server_is_older", "error", "is_retried"),
+    [
+        (True, "RunDeleted: the flow run was deleted before it ended; deliver", False),
+        (False, "Crashed: the process of the flow run ended", True),  # the server has lost its data, and all its runs
+    ],
+)
+def test_a_run_that_was_deleted_while_it_was_suspended_is_not_begun_again_by_itself(
+    supabase, prefect, server_is_older, error, is_retried
+):
+    run_id = uuid4()
+    supabase.owned(run_id=str(run_id), full_pass_started_at="2026-11-26T12:00:00+00:00")
+    prefect.deployment_made = datetime(2026, 11, 26, 11 if server_is_older else 13, tzinfo=UTC)
+    report = Artifact(id=uuid4(), data="**Suspended**\n\nWhat to do: Resume here", flow_run_id=run_id)
+    prefect.reports = [report]
+    reconcile(supabase, prefect)
+    row = supabase.row()
+    assert row["full_pass_error"].startswith(error)
+    assert (row["retry_after"] is not None) is is_retried
+    assert ("Resume" not in str(report.data)) is server_is_older
+
+
 def test_a_deleted_run_takes_nobody_from_another(supabase, prefect):
     running = prefect.run(StateType.RUNNING, USER)
     supabase.owned(run_id=str(running.id))
@@ -109,6 +132,7 @@ def test_a_deleted_run_takes_nobody_from_another(supabase, prefect):
 def test_a_suspended_run_that_nobody_resumed_in_time_is_not_begun_again_by_itself(supabase, prefect):
     """As the server ends it (prefect/server/services/pause_expirations.py)."""
     run = prefect.run(StateType.FAILED, USER, "The flow was paused and never resumed.")
+    prefect.reports = [Artifact(id=uuid4(), data="**Suspended**\n\nWhat to do: Resume here", flow_run_id=run.id)]
     supabase.owned(run_id=str(run.id))
     reconcile(supabase, prefect)
     row = supabase.row()
@@ -116,6 +140,8 @@ def test_a_suspended_run_that_nobody_resumed_in_time_is_not_begun_again_by_itsel
     assert row["retry_after"] is None
     told = "failed at save_chunks: Suspended: by an operator, and not resumed in time; not tried again by itself"
     assert run.state.message.startswith(told)
+    assert prefect.reports[0].data.startswith(f"**{run.state.message}**\n\nWhat to do: what the error says; then Retry")
+    assert "Resume" not in prefect.reports[0].data
 
 
 def test_a_row_of_a_newer_run_is_left_as_it_is(supabase, prefect):

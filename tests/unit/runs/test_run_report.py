@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import Artifact, FlowRun, StateType
 from prefect.exceptions import ObjectNotFound
 
 from flows.errors import RunDeleted
@@ -135,6 +135,8 @@ def report(monkeypatch, prefect):
         yield prefect
 
     monkeypatch.setattr(run_report, "get_client", found)
+    monkeypatch.setenv("SUPABASE_URL", "http://supabase.test")
+    monkeypatch.setenv("SUPABASE_SERVICE_KEY", "sb_secret_test")
     record = RunRecord({Step.EXTRACT_FACTS: StepFigures(status="running")}, asked=1, to_ask=2)
     run = prefect.run(StateType.RUNNING, USER)
 
@@ -172,13 +174,76 @@ def test_a_run_that_is_deleted_between_two_steps_stops_at_the_next(page):
     virtual_time.run(scenario())
 
 
-def test_a_deleted_run_ends_without_another_word(report, prefect):
+def test_a_deleted_run_that_has_no_report_makes_none(report, prefect):
     prefect.flow_runs.clear()
 
     async def scenario():
         await (await report()).end("Failed", "failed at extract_facts: RunDeleted: …")
 
     asyncio.run(scenario())
+    assert prefect.reports == []
+
+
+def test_the_report_of_a_deleted_run_does_not_say_running_for_ever(report, prefect):
+    async def scenario():
+        working = await report()
+        await working.update()
+        prefect.flow_runs.clear()
+        await working.end("Failed", "failed at extract_facts: RunDeleted: …")
+
+    asyncio.run(scenario())
+    assert prefect.reports[0].data.startswith("**failed at extract_facts: RunDeleted: …**")
+
+
+def reported(prefect, run):
+    """Its report, newer than all others."""
+    data = "**complete**\n\n- run before this: none\n- run after this: none yet\n"
+    prefect.reports.insert(0, Artifact(id=uuid4(), data=data, flow_run_id=run.id))
+    return prefect.reports[0]
+
+
+def test_a_report_and_that_of_the_run_before_link_to_each_other(report, prefect):
+    before = prefect.run(StateType.COMPLETED, USER)
+    of_before = reported(prefect, before)
+    reported(prefect, deleted := prefect.run(StateType.COMPLETED, USER))
+    prefect.flow_runs.remove(deleted)
+    this = prefect.run(StateType.RUNNING, USER)
+    asyncio.run(shown_once(this))
+    assert f"- run before this: [{str(before.id)[:8]}](/runs/flow-run/{before.id})" in prefect.reports[0].data
+    assert f"- run after this: [{str(this.id)[:8]}](/runs/flow-run/{this.id})" in of_before.data
+
+
+def test_an_old_run_that_is_retried_does_not_come_after_newer_ones(report, prefect):
+    old = prefect.run(StateType.RUNNING, USER)
+    reported(prefect, old)
+    of_newer = reported(prefect, prefect.run(StateType.COMPLETED, USER))
+    asyncio.run(shown_once(old))
+    assert "- run before this: none" in prefect.reports[0].data
+    assert "- run after this: none yet" in of_newer.data
+
+
+async def shown_once(run):
+    await RunReport(USER, run, RunRecord()).update()
+
+
+@pytest.mark.parametrize(
+    ("url", "link"),
+    [
+        (
+            "https://abcdefghij.supabase.co",
+            "(https://supabase.com/dashboard/project/abcdefghij/sql/new?content=select%20%2A%20from%20user_profiles%20"
+            f"where%20user_id%20%3D%20%27{USER}%27)",
+        ),
+        (
+            "https://db.example.com/",
+            f"(https://db.example.com/rest/v1/user_profiles?user_id=eq.{USER}), with the service key",
+        ),
+    ],
+)
+def test_a_report_links_to_the_row_where_people_can_see_it(report, prefect, monkeypatch, url, link):
+    monkeypatch.setenv("SUPABASE_URL", url)
+    asyncio.run(shown_once(prefect.run(StateType.RUNNING, USER)))
+    assert f"- [row of the user]{link}" in prefect.reports[0].data
 
 
 def test_a_server_that_has_lost_its_data_stops_no_run(report, prefect):
