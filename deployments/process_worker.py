@@ -47,8 +47,9 @@ async def _hooks_of(flow_run: FlowRun) -> Flow[..., object]:
 
     Prefect would import all of it, and Claude's SDK would stay in the worker's memory.
     """
-    from flows.runs import status
+    from flows.runs import quiet, status
 
+    quiet.hush()
     async with get_client() as prefect:
         is_pass = (await prefect.read_flow(flow_run.flow_id)).name == _FLOW
 

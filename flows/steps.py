@@ -110,8 +110,8 @@ async def logged(name: Step, user_id: UUID) -> AsyncIterator[StepFigures]:
     except Exception as error:
         failure = StepFailed(name, error)
         _end(user_id, name, figures, "failed", {"error": type(error).__name__, **figures.values})
-        if not isinstance(error, FullPassError):
-            get_run_logger().error("%s\n%s", describe(error), where(error))
+        told = describe(error) if isinstance(error, FullPassError) else f"{describe(error)}\n{where(error)}"
+        get_run_logger().error("%s", told)
         let_go(error)
         # `from None`: the cause's own message may quote the user's text, and Prefect logs the whole chain.
         raise failure from None

@@ -40,6 +40,7 @@ from flows.store.client import open_store
 
 P = ParamSpec("P")
 
+_FIRST_STEP = f"step={Step.DOWNLOAD_CONVERSATIONS}: "
 _LAST_SECONDS = 5  # for the report of a run that was told to go
 
 
@@ -88,6 +89,7 @@ async def _completed(user_id: UUID, record: RunRecord, figures: Mapping[str, Any
     if record.steps[Step.V2_REGENERATION].status == "failed":
         name = WITHOUT_SECTIONS
         message += f"; without sections: {await _regenerate_later(user_id)}"
+        record.steps[Step.V2_REGENERATION].warnings.append(f"Sections {figures['sections']}")
     spent = {"calls": figures["calls"], "cost_usd": figures["cost_usd"], "seconds": round(seconds)}
     events.emit("completed", user_id, run_id(), {"state": name or "Completed", **counts, **spent})
     return Completed(name=name, message=message, data=dict(figures))
@@ -110,7 +112,7 @@ async def _failed(user_id: UUID, error: Exception) -> State[Any]:
         get_run_logger().error("%s\n%s", describe(error), where(error))
     text = str(error) if isinstance(error, StepFailed) else describe(error)
     if _is_not_to_begin(text):
-        return Cancelled(name=NOT_RUN, message=f"not run: {text.partition(': ')[2]}")
+        return Cancelled(name=NOT_RUN, message=f"not run: {text.removeprefix(_FIRST_STEP)}")
     state: State[Any] = Failed(message=failed_message(text))
     await _tag(reported(state.message))
     failure = await _write_failure(user_id, state)
@@ -121,7 +123,7 @@ async def _failed(user_id: UUID, error: Exception) -> State[Any]:
 
 def _is_not_to_begin(text: str) -> bool:
     """Another run has the user, or has read a newer export: nothing is wrong, and nothing was done."""
-    return text.startswith(f"step={Step.DOWNLOAD_CONVERSATIONS}: {NotOwner.__name__}: ")
+    return text.removeprefix(_FIRST_STEP).startswith(f"{NotOwner.__name__}: ")
 
 
 async def _tag(error: ReportedError) -> None:

@@ -15,13 +15,14 @@ from prefect import get_client, get_run_logger
 from prefect.exceptions import PrefectException
 
 from flows import events, spool
-from flows.errors import FullPassError, UserNotFound
+from flows.errors import FullPassError, NotOwner, UserNotFound
 from flows.llm.client import open_model
 from flows.records import Step
 from flows.runs import applied, flow_runs, status
 from flows.settings import ModelSettings, PassSettings, StoreSettings, check
 from flows.steps import current_run, log, run_id
 from flows.store.client import Store, open_store
+from flows.store.requests import owned_by
 
 _TOLD_OF_A_KIND = 3  # in the log; of the others there is the number, and DEBUG
 _LAST_SECONDS = 5  # for the figures of a run that is ending; it may have been told to go
@@ -88,7 +89,7 @@ async def _asking(
 
 
 async def _claim(user_id: UUID, store: Store) -> None:
-    """The hook has done this, unless the database was away; who else has the user, the first step says."""
+    """The hook has done this, unless the database was away. Raises NotOwner; who has no row, the first step says."""
     run = current_run()
     async with get_client() as prefect:
         with contextlib.suppress(httpx.HTTPError, PrefectException):
@@ -96,7 +97,8 @@ async def _claim(user_id: UUID, store: Store) -> None:
                 get_run_logger().warning("the Prefect server lacks %s. Run: python -m deployments.apply", what)
         with contextlib.suppress(UserNotFound):
             row = await status.claim(store, prefect, run)
-            if row.owner == run_id():
-                attempt, model = row.attempts or 1, ModelSettings().extraction_model
-                trigger = await flow_runs.introduce(prefect, run, user_id, attempt, model)
-                events.emit("started", user_id, run_id(), {"attempt": attempt, "trigger": trigger, "model": model})
+            if row.owner != run_id():
+                raise NotOwner(owned_by(row.owner, row.status))
+            attempt, model = row.attempts or 1, ModelSettings().extraction_model
+            trigger = await flow_runs.introduce(prefect, run, user_id, attempt, model)
+            events.emit("started", user_id, run_id(), {"attempt": attempt, "trigger": trigger, "model": model})

@@ -58,7 +58,9 @@ def test_an_error_names_the_step_and_what_was_counted_until_then(run_log):
     assert failed.value.permanent
     assert failed.value.__cause__ is None
     assert str(pickle.loads(pickle.dumps(failed.value))) == str(failed.value)
-    assert lines(run_log)[-1].endswith("status=failed seconds=0.0 error=ExportError written=3")
+    _, boundary, error = lines(run_log)
+    assert boundary.endswith("status=failed seconds=0.0 error=ExportError written=3")
+    assert error == "ExportError: empty"
 
 
 def test_a_failed_step_holds_no_file_open_although_its_error_is_kept(tmp_path):

@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import logging
 
+import pytest
 import yaml
 from prefect.client.schemas.objects import StateType
 
 from deployments import ROOT
+from flows.errors import NotOwner
 from flows.runs import applied, run_context
 from tests.unit.fake_supabase import USER
 
@@ -41,8 +43,9 @@ def test_a_run_on_such_a_server_warns_in_its_log(supabase, prefect, monkeypatch,
     monkeypatch.setattr(run_context, "current_run", lambda: run)
     monkeypatch.setattr(run_context, "get_run_logger", logging.getLogger)
     prefect.limit = None
-    supabase.owned(run_id="another run")
-    asyncio.run(run_context._claim(USER, supabase.store()))
+    supabase.owned(run_id=str(prefect.run(StateType.RUNNING, USER).id))
+    with pytest.raises(NotOwner, match="flow run"):
+        asyncio.run(run_context._claim(USER, supabase.store()))
     told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(told) == 1 + len(names())
     assert all(line.endswith("Run: python -m deployments.apply") for line in told)
