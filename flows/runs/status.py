@@ -142,6 +142,9 @@ async def write_crash(store: Store, user_id: UUID, run_id: str) -> FailedPass:
 
 async def write_deleted(store: Store, user_id: UUID, run_id: str, delivery_id: UUID) -> None:
     """Of a run that was deleted before it began: failed, unless another one has the user."""
+    known = (await store.passes.rows([user_id], "user_id,full_pass_run_id")).get(user_id)
+    if known is not None and known.full_pass_run_id == run_id:  # it had begun, and its end is written
+        return
     row = await store.passes.claim(user_id, run_id, {"user_id": str(user_id), "delivery_id": str(delivery_id)})
     if row.owner == run_id:
         await _fail(store, user_id, run_id, _DELETED.format("began"), retry=False)

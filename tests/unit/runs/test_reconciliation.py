@@ -114,6 +114,7 @@ def test_a_run_that_was_deleted_while_it_was_suspended_is_not_begun_again_by_its
     prefect.deployment_made = datetime(2026, 11, 26, 11 if server_is_older else 13, tzinfo=UTC)
     report = Artifact(id=uuid4(), data="**Suspended**\n\nWhat to do: Resume here", flow_run_id=run_id)
     prefect.reports = [report]
+    delivered(supabase, str(run_id))
     reconcile(supabase, prefect)
     row = supabase.row()
     assert row["full_pass_error"].startswith(error)
