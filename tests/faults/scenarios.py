@@ -42,13 +42,15 @@ def in_each_step(
         suite.passes.start(passes.values())
         holds.reached(*(each.user_id for each in standing))
         suite.passes.reach_call([passes[step] for step in asking])
+        # One that was told to go begins again at once, in another process.
+        working = {step: suite.service.processes(each.run_id) for step, each in passes.items()}
         harmed = {}
         for step, each in passes.items():
             harmed[step] = time.monotonic()
             harm(suite, each)
         # Not longer: to say that they have ended, they need the row that is being held.
-        for each in passes.values():
-            suite.passes.until(lambda each=each: suite.has_stopped(each))  # type: ignore[misc]
+        for step, each in passes.items():
+            suite.passes.until(lambda step=step, each=each: suite.has_stopped(each, working[step]))  # type: ignore[misc]
     for each in passes.values():
         suite.service.gone(each.run_id)
     suite.passes.behave()

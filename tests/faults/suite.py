@@ -1,10 +1,13 @@
 """What the scenarios work with, and the line that tells what one of them has cost a pass."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+import psutil
 
 from deployments.local.stack import Stack
 from tests.faults.passes import Pass, Passes
-from tests.integration.service import FINAL, FullPassService
+from tests.integration.service import FINAL, FullPassService, executes
 
 
 @dataclass
@@ -26,8 +29,10 @@ class Suite:
     def stack(self) -> Stack:
         return self.service.stack
 
-    def has_stopped(self, each: Pass) -> bool:
-        return self.service.run(each.run_id)["state_type"] in FINAL or not self.service.processes(each.run_id)
+    def has_stopped(self, each: Pass, working: Iterable[psutil.Process]) -> bool:
+        """Whether the run has ended, or none of the processes that worked at it does any more."""
+        is_over = self.service.run(each.run_id)["state_type"] in FINAL
+        return is_over or not any(executes(process, each.run_id) for process in working)
 
     def line(
         self, fault: str, step: str, each: Pass, *, said: str, true_after: float | None, in_flight: int, healed: float
