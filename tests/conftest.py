@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadGroupScheduling
+
     from deployments.local.postgres import EmbeddedPostgres
     from tests.integration.store.sql import Database
 
@@ -28,6 +31,13 @@ def pytest_configure(config: pytest.Config) -> None:
     Also where the environment names a file: it is that of all authorities.
     """
     os.environ["SSL_CERT_FILE"] = _one_certificate(config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "LoadGroupScheduling | None":
+    from tests.scheduling import StackScheduling
+
+    return StackScheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

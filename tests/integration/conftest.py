@@ -1,13 +1,18 @@
 """The whole embedded stack, which the tests of a process share."""
 
 import asyncio
+import os
+import sys
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import pytest
 
+from deployments import apply
 from deployments.local.stack import Stack
 from tests.conftest import clean_environment, spare_the_disk
 from tests.integration.service import FullPassService
+from tests.scheduling import OF_STACK
 
 #: Failed users come back when a test makes them due; ticks do not wait for hooks that a killed run never had.
 SETTINGS = {
@@ -20,11 +25,31 @@ SETTINGS = {
 }
 
 
+class TestedStack(Stack):
+    """The embedded stack as `make up` starts it, but for where the deployment is applied."""
+
+    def apply(self, **environment: str) -> None:
+        """In this process, which has imported Prefect. As a command, `make run` and `make up` do it in their tests."""
+        here = os.getcwd()
+        with FullPassService(self)._environment(environment), patch.object(sys, "argv", sys.argv):
+            status = apply.main([])
+        os.chdir(here)
+        assert status == 0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Before xdist reads the groups."""
+    for item in items:
+        if "stack" in getattr(item, "fixturenames", ()) and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(OF_STACK))
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The embedded stack as `make up` starts it, for all tests of the run."""
+    """One for all tests of the process."""
     environment = {**clean_environment(), **SETTINGS}
-    with Stack(tmp_path_factory.mktemp("stack"), environment, tell=lambda what: None) as running:
+    with TestedStack(tmp_path_factory.mktemp("stack"), environment, tell=lambda what: None) as running:
         asyncio.run(spare_the_disk(running.postgres.url("postgres")))
         yield running
 

@@ -32,7 +32,7 @@ def sample_run(stack):
         yield user_id, run_id, service.settled(user_id, run_id)
 
 
-@pytest.mark.xdist_group("sample run")
+@pytest.mark.xdist_group("stack, sample run")
 def test_the_row_says_complete_with_everything_that_was_made(sample_run):
     _, run_id, row = sample_run
     assert row["full_pass_status"] == "complete"
@@ -49,7 +49,7 @@ def test_the_row_says_complete_with_everything_that_was_made(sample_run):
     assert "Ana Ferreira" in row["soulprint_text"]
 
 
-@pytest.mark.xdist_group("sample run")
+@pytest.mark.xdist_group("stack, sample run")
 def test_memory_holds_every_fact_that_the_person_stated_and_no_other(sample_run):
     _, _, row = sample_run
     facts = list(sample.planted_facts())
@@ -60,7 +60,7 @@ def test_memory_holds_every_fact_that_the_person_stated_and_no_other(sample_run)
     assert (missing, invented) == ([], [])
 
 
-@pytest.mark.xdist_group("sample run")
+@pytest.mark.xdist_group("stack, sample run")
 def test_no_fact_has_a_word_that_its_chunk_lacks(service, sample_run):
     user_id, _, _ = sample_run
     chunks = {chunk["chunk_key"]: chunk["content"] for chunk in service.chunks(user_id)}
@@ -71,7 +71,7 @@ def test_no_fact_has_a_word_that_its_chunk_lacks(service, sample_run):
     assert [text for text, key in facts if text not in " ".join(chunks[key].split())] == []
 
 
-@pytest.mark.xdist_group("sample run")
+@pytest.mark.xdist_group("stack, sample run")
 def test_the_chunks_are_the_users_own_rows(service, sample_run):
     user_id, _, _ = sample_run
     chunks = service.chunks(user_id)
@@ -84,7 +84,7 @@ def test_the_chunks_are_the_users_own_rows(service, sample_run):
     assert service.supabase.get("/rest/v1/conversation_chunks", headers=other).json() == []
 
 
-@pytest.mark.xdist_group("sample run")
+@pytest.mark.xdist_group("stack, sample run")
 def test_calls_tokens_and_cost_are_in_the_row(service, sample_run):
     user_id, _, row = sample_run
     cost = row["import_cost_json"]
@@ -95,7 +95,7 @@ def test_calls_tokens_and_cost_are_in_the_row(service, sample_run):
     assert cost["total"]["cost_usd"] > 0
 
 
-@pytest.mark.xdist_group("sample run")
+@pytest.mark.xdist_group("stack, sample run")
 def test_the_log_shows_each_step_begin_and_end_and_nothing_the_person_said(service, sample_run):
     user_id, run_id, _ = sample_run
     seen = [boundary for boundary in service.boundaries(run_id) if boundary[1] != "progress"]
@@ -107,13 +107,13 @@ def test_the_log_shows_each_step_begin_and_end_and_nothing_the_person_said(servi
     assert f"[FullPass] user_id={user_id} step=v2_regeneration status=completed" in worker
 
 
-@pytest.mark.xdist_group("sample run")
+@pytest.mark.xdist_group("stack, sample run")
 def test_the_readme_shows_what_a_run_of_the_sample_prints(service, sample_run):
     _, run_id, _ = sample_run
     assert documented.logged(service.log(run_id)) == documented.recorded(), "make docs RUN=1"
 
 
-@pytest.mark.xdist_group("sample run")
+@pytest.mark.xdist_group("stack, sample run")
 def test_prefect_shows_a_task_per_step_and_extraction_under_its_tag(service, sample_run):
     _, run_id, _ = sample_run
     runs = service.task_runs(run_id)
@@ -126,7 +126,7 @@ def test_prefect_shows_a_task_per_step_and_extraction_under_its_tag(service, sam
     assert service.prefect.get("/concurrency_limits/tag/extraction").json()["concurrency_limit"] == 3
 
 
-@pytest.mark.xdist_group("sample run")
+@pytest.mark.xdist_group("stack, sample run")
 def test_a_run_bears_its_user_attempt_trigger_model_and_version(service, sample_run):
     user_id, run_id, _ = sample_run
     run = service.run(run_id)
@@ -136,7 +136,7 @@ def test_a_run_bears_its_user_attempt_trigger_model_and_version(service, sample_
     assert tags <= set(run["tags"])
 
 
-@pytest.mark.xdist_group("sample run")
+@pytest.mark.xdist_group("stack, sample run")
 def test_a_runs_state_and_report_say_what_it_has_come_to(service, sample_run):
     user_id, run_id, row = sample_run
     message = service.run(run_id)["state"]["message"]
@@ -155,7 +155,7 @@ def test_a_runs_state_and_report_say_what_it_has_come_to(service, sample_run):
     assert progress["description"].startswith("472 of 472 chunks, ")
 
 
-@pytest.mark.xdist_group("sample run")
+@pytest.mark.xdist_group("stack, sample run")
 @pytest.mark.skipif(not browser.found(), reason=browser.MISSING)
 def test_a_browser_shows_the_whole_report_and_the_status_page(stack, service, sample_run):
     """In short; `make browser-test` looks at every page."""
@@ -173,14 +173,14 @@ def test_a_browser_shows_the_whole_report_and_the_status_page(stack, service, sa
         assert browser.hindrances(page) == ""
 
 
-@pytest.mark.xdist_group("sample run")
+@pytest.mark.xdist_group("stack, sample run")
 def test_the_log_stays_short_and_ends_with_what_has_become_of_the_run(service, sample_run):
     log = service.log(sample_run[1])
     assert len(log) < 60
     assert "Finished in state Completed('complete: 300 conversations" in log[-1]
 
 
-@pytest.mark.xdist_group("sample run")
+@pytest.mark.xdist_group("stack, sample run")
 def test_automations_see_the_run_begin_each_step_and_the_end(service, sample_run):
     user_id, run_id, _ = sample_run
     related = {"any_resource": {"id": [f"prefect.flow-run.{run_id}"]}, "event": {"prefix": ["soulprint."]}}
@@ -416,14 +416,14 @@ def cancelled_run(stack, hanging_run, second_run):
         return user_id, service.settled(user_id, run_id)
 
 
-@pytest.mark.xdist_group("hanging run")
+@pytest.mark.xdist_group("stack, hanging run")
 def test_a_running_pass_says_processing_and_where_it_is(hanging_run):
     _, run_id, row = hanging_run
     assert (row["full_pass_status"], row["full_pass_run_id"]) == ("processing", run_id)
     assert (row["import_stage"], row["progress_percent"]) == ("extract_facts", STARTS_AT_PERCENT[Step.EXTRACT_FACTS])
 
 
-@pytest.mark.xdist_group("hanging run")
+@pytest.mark.xdist_group("stack, hanging run")
 def test_a_second_run_for_the_same_user_ends_at_once_and_changes_nothing(service, hanging_run, second_run):
     user_id, run_id, before = hanging_run
     assert (second_run["state_type"], second_run["state_name"]) == ("CANCELLED", "Not run")
@@ -431,14 +431,14 @@ def test_a_second_run_for_the_same_user_ends_at_once_and_changes_nothing(service
     assert service.row(user_id) == before
 
 
-@pytest.mark.xdist_group("hanging run")
+@pytest.mark.xdist_group("stack, hanging run")
 def test_a_cancelled_run_is_failed_by_the_operator_and_not_retried(cancelled_run):
     _, row = cancelled_run
     assert row["full_pass_error"].startswith("step=extract_facts: Cancelled: cancelled by operator (permanent: ")
     assert row["full_pass_next_retry_at"] is None
 
 
-@pytest.mark.xdist_group("hanging run")
+@pytest.mark.xdist_group("stack, hanging run")
 def test_a_second_run_that_ended_at_once_stays_without_consequence(service, cancelled_run):
     user_id, before = cancelled_run
     service.tick()

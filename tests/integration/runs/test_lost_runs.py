@@ -13,7 +13,7 @@ Lost = dict[str | tuple[str, str], tuple[UUID, str]]
 #: States in which a run is silent, and neither lost nor dead.
 LEFT_ALONE = [("PAUSED", "Suspended"), ("COMPLETED", "Completed without sections"), ("CANCELLED", "Not run")]
 
-pytestmark = pytest.mark.xdist_group("lost runs")
+pytestmark = pytest.mark.xdist_group("stack, lost runs")
 
 
 def made(service: FullPassService, state: str, **parameters: object) -> str:
