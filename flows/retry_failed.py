@@ -15,6 +15,7 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed
 
 from flows import events, spool
@@ -40,10 +41,11 @@ async def _is_overtaking(prefect: PrefectClient) -> bool:
     return mine is not None and min(began.values()) < mine
 
 
-async def reconcile(deployment_id: UUID) -> int:
-    """Rows that do not say what has become of their runs are set right; returns how many."""
+async def reconcile(deployment_id: UUID) -> list[str]:
+    """Rows that do not say what has become of their runs are set right; returns a row of the report for each."""
     async with get_client() as prefect:
-        return await reconciliation.reconcile(current_store(), prefect, deployment_id)
+        stale = await reconciliation.reconcile(current_store(), prefect, deployment_id)
+    return [_cells(row.user_id, row.why, "set right", row.run) for row in stale]
 
 
 async def start_due(deployment_id: UUID, most_starts: int) -> list[str]:
@@ -81,22 +83,26 @@ async def _taken(user: DueUser, run: FlowRun) -> str:
     async with get_client() as prefect:
         failed = (await flow_runs.by_id(prefect, [user.run_id])).get(user.run_id)
     why = (failed.state.message if failed and failed.state else None) or "its run is not known any more"
-    cells = [str(user.user_id), why.replace("|", "/").replace("\n", " "), f"[{run.name}](/runs/flow-run/{run.id})"]
-    return f"| {' | '.join(cells)} |"
+    return _cells(user.user_id, why, "next attempt", run)
 
 
-async def report(corrected: int, waiting: int, started: list[str]) -> None:
+def _cells(user_id: UUID | None, why: str, done: str, run: FlowRun | None) -> str:
+    link = f"{done}: [{run.name}](/runs/flow-run/{run.id})" if run else done
+    return f"| {user_id} | {why.replace('|', '/').replace(chr(10), ' ')} | {link} |"
+
+
+async def report(told: list[str]) -> None:
     """Writes the artifact `retry-failed`: whom the tick took and why; nothing when there was nobody."""
-    if corrected or waiting or started:
-        lines = [f"Rows set right: {corrected}. Deliveries started that had waited: {waiting}.", ""]
-        table = ["| user | had | next attempt |", "|---|---|---|", *started] if started else []
-        await acreate_markdown_artifact(key="retry-failed", markdown="\n".join([*lines, *table]))
+    if told:
+        table = ["| user | because | what was done |", "|---|---|---|", *told]
+        await acreate_markdown_artifact(key="retry-failed", markdown="\n".join(table))
 
 
-async def start_waiting(deployment_id: UUID, most_starts: int) -> int:
-    """Starts deliveries that wait for no pass any more, as far as no hook has; returns how many."""
+async def start_waiting(deployment_id: UUID, most_starts: int) -> list[str]:
+    """Starts deliveries that wait for no pass any more, as far as no hook has; returns a row of the report for each."""
     async with get_client() as prefect:
-        return await deliveries.start_due(current_store(), prefect, deployment_id, limit=most_starts)
+        runs = await deliveries.start_due(current_store(), prefect, deployment_id, limit=most_starts)
+    return [_cells(flow_runs.user_of(run), "a delivery waited", "started", run) for run in runs]
 
 
 async def remove_abandoned() -> None:
@@ -108,7 +114,13 @@ async def remove_abandoned() -> None:
         get_run_logger().error("%s", error if isinstance(error, SpoolError) else f"SPOOL_DIR: {error.strerror}")
 
 
-@flow(name="retry-failed")
+def _name() -> str:
+    """When it was due, and whether it starts anything."""
+    rows_only = "" if flow_run.parameters.get("most_starts", 1) else " · rows only"
+    return f"retry-failed · {flow_run.scheduled_start_time:%H:%M} UTC{rows_only}"
+
+
+@flow(name="retry-failed", flow_run_name=_name)
 async def retry_failed(deployment: str = "full-pass/full-pass", most_starts: int = 20) -> State[Any]:
     """Sets rows right whose run ended without writing them, then starts the attempts that are due.
 
@@ -119,17 +131,17 @@ async def retry_failed(deployment: str = "full-pass/full-pass", most_starts: int
         # Not a limit of the deployment: a tick that a worker took and lost would hold its only slot for ever.
         if await _is_overtaking(prefect):
             await asyncio.to_thread(events.deliver)
-            return Cancelled(message="an earlier tick is at work")
+            return Cancelled(name=flow_runs.NOT_RUN, message="not run: an earlier tick is at work")
         deployment_id = (await prefect.read_deployment_by_name(deployment)).id
     await remove_abandoned()
     async with open_store():
         corrected = await reconcile(deployment_id)
-        waiting = await start_waiting(deployment_id, most_starts) if most_starts else 0
+        waiting = await start_waiting(deployment_id, most_starts) if most_starts else []
         started = await start_due(deployment_id, most_starts) if most_starts else []
         if most_starts:  # the slower of its schedules
             await current_store().answers.forget(timedelta(days=PassSettings().answer_retention_days))
-        await report(corrected, waiting, started)
+        await report([*corrected, *waiting, *started])
     await asyncio.to_thread(events.deliver)
-    figures = {"corrected": corrected, "started": len(started) + waiting}
+    figures = {"corrected": len(corrected), "started": len(waiting) + len(started)}
     done = ", ".join(f"{count} {what}" for what, count in figures.items() if count)
     return Completed(message=done or "nothing to do", data=figures)

@@ -22,12 +22,10 @@ async def start(store: Store, prefect: PrefectClient, deployment_id: UUID, user_
 
 async def start_due(
     store: Store, prefect: PrefectClient, deployment_id: UUID, user_id: UUID | None = None, limit: int = 1
-) -> int:
-    """Makes the runs of deliveries that wait for no pass any more, of a user or of all; returns how many."""
+) -> list[FlowRun]:
+    """Makes the runs of deliveries that wait for no pass any more, of a user or of all; returns them."""
     due = await store.deliveries.take(user_id, limit)
-    for each in due:
-        await start(store, prefect, deployment_id, each.user_id, each.delivery_id)
-    return len(due)
+    return [await start(store, prefect, deployment_id, each.user_id, each.delivery_id) for each in due]
 
 
 async def end_lost(store: Store, prefect: PrefectClient) -> list[Delivery]:

@@ -142,19 +142,20 @@ async def start_regeneration(prefect: PrefectClient, user_id: UUID, at: datetime
         deployment.id,
         state=Scheduled(scheduled_time=at),
         parameters={"user_id": str(user_id)},
+        name=regeneration_name(user_id),
         tags=[tag_of(user_id), f"{_TRIGGER_TAG}retry"],
         idempotency_key=f"sections after {after_run}",
     )
 
 
-async def introduce(prefect: PrefectClient, run: FlowRun, user_id: UUID, attempt: int, model: str) -> str:
+async def introduce(prefect: PrefectClient, run: FlowRun, user_id: UUID, name: str, model: str) -> str:
     """Names a run that has begun, and tags it with what it works with; returns by what it was triggered."""
     triggers = [tag.removeprefix(_TRIGGER_TAG) for tag in run.tags if tag.startswith(_TRIGGER_TAG)]
     trigger = triggers[0] if triggers else "manual"
     more = {tag_of(user_id), f"{_TRIGGER_TAG}{trigger}", f"model:{model}", f"version:{__version__}"}
     # A run that is retried says no longer why it had failed.
     run.tags = sorted({*(tag for tag in run.tags if not tag.startswith(_FAILURE_TAGS)), *more})
-    run.name = name_of(user_id, attempt)
+    run.name = name
     await prefect.update_flow_run(run.id, name=run.name, tags=run.tags)
     return trigger
 
@@ -206,8 +207,13 @@ async def by_id(prefect: PrefectClient, run_ids: Iterable[str]) -> dict[str, Flo
     return found
 
 
-def name_of(user_id: UUID, attempt: int) -> str:
-    return f"full-pass · {str(user_id)[:8]} · attempt {attempt}"
+def name_of(user_id: UUID, attempt: int | None) -> str:
+    """attempt None: of a run that is none, because another one has the user."""
+    return f"full-pass · {str(user_id)[:8]} · {f'attempt {attempt}' if attempt else 'not run'}"
+
+
+def regeneration_name(user_id: UUID) -> str:
+    return f"regenerate-sections · {str(user_id)[:8]}"
 
 
 def attempt_of(run: FlowRun) -> int | None:

@@ -41,6 +41,7 @@ from flows.store.client import open_store
 P = ParamSpec("P")
 
 _FIRST_STEP = f"step={Step.DOWNLOAD_CONVERSATIONS}: "
+_OF_SECTIONS = f"step={Step.V2_REGENERATION}: "
 _LAST_SECONDS = 5  # for the report of a run that was told to go
 
 
@@ -124,6 +125,18 @@ async def _failed(user_id: UUID, error: Exception) -> State[Any]:
 def _is_not_to_begin(text: str) -> bool:
     """Another run has the user, or has read a newer export: nothing is wrong, and nothing was done."""
     return text.removeprefix(_FIRST_STEP).startswith(f"{NotOwner.__name__}: ")
+
+
+async def failed_regeneration(error: Exception) -> State[Any]:
+    """The state of a run of `regenerate-sections`; a cancelled one where a pass has the user and writes them."""
+    if not isinstance(error, StepFailed | FullPassError):
+        get_run_logger().error("%s\n%s", describe(error), where(error))
+    text = str(error) if isinstance(error, StepFailed) else describe(error)
+    if reported(failed_message(text)).type == NotOwner.__name__:
+        return Cancelled(name=NOT_RUN, message=f"not run: {text.removeprefix(_OF_SECTIONS)}")
+    state: State[Any] = Failed(message=failed_message(text, "the sections stay as they were, Retry writes them"))
+    await _tag(reported(failed_message(text)))
+    return state
 
 
 async def _tag(error: ReportedError) -> None:

@@ -35,13 +35,20 @@ class StaleRow:
     run: FlowRun | None  # None: Prefect does not know it
     claimed: bool = True
 
+    @property
+    def why(self) -> str:
+        """What its run has come to, which it did not say."""
+        if self.run is None or self.run.state is None:
+            return "its run is not known any more"
+        return self.run.state.message or f"its run is {self.run.state.name}"
 
-async def reconcile(store: Store, prefect: PrefectClient, deployment_id: UUID) -> int:
-    """Sets every stale row right, and slots of the extraction that nobody has any more; returns how many rows."""
+
+async def reconcile(store: Store, prefect: PrefectClient, deployment_id: UUID) -> list[StaleRow]:
+    """Sets every stale row right, and slots of the extraction that nobody has any more; returns those rows."""
     stale, lost = await _stale_rows(store, prefect, deployment_id), await tag_slots.lost_slots(prefect)
     if not stale and not lost:
         await _end_deliveries(store, prefect)
-        return 0
+        return []
     # The run's own hooks may be about to write, and know more.
     await asyncio.sleep(PassSettings().full_pass_hook_seconds)
     if still_lost := min(lost, await tag_slots.lost_slots(prefect)):
@@ -51,7 +58,7 @@ async def reconcile(store: Store, prefect: PrefectClient, deployment_id: UUID) -
     for row in stale:
         await _set_right(store, prefect, deployment_id, row)
     await _end_deliveries(store, prefect)
-    return len(stale)
+    return stale
 
 
 async def _end_deliveries(store: Store, prefect: PrefectClient) -> None:

@@ -17,7 +17,7 @@ from prefect.exceptions import PrefectException
 from flows import events, spool
 from flows.errors import FullPassError, NotOwner, UserNotFound
 from flows.llm.client import open_model
-from flows.records import Step
+from flows.records import Ownership, Step
 from flows.runs import applied, flow_runs, status
 from flows.settings import ModelSettings, PassSettings, StoreSettings, check
 from flows.steps import current_run, log, run_id
@@ -50,6 +50,10 @@ async def run_context(user_id: UUID) -> AsyncIterator[Path]:
 async def regeneration_context(user_id: UUID) -> AsyncIterator[None]:
     """The same without a folder, for a run that owns nobody."""
     check(StoreSettings, ModelSettings)
+    with contextlib.suppress(httpx.HTTPError, PrefectException):
+        async with get_client() as prefect:
+            name, model = flow_runs.regeneration_name(user_id), ModelSettings().memory_model
+            await flow_runs.introduce(prefect, current_run(), user_id, name, model)
 
     async def save_cost(store: Store, cost: Mapping[str, Any]) -> None:
         await store.profiles.add_regeneration_cost(user_id, cost)
@@ -95,10 +99,14 @@ async def _claim(user_id: UUID, store: Store) -> None:
         with contextlib.suppress(httpx.HTTPError, PrefectException):
             for what in await applied.missing(prefect):
                 get_run_logger().warning("the Prefect server lacks %s. Run: python -m deployments.apply", what)
-        with contextlib.suppress(UserNotFound):
+        try:
             row = await status.claim(store, prefect, run)
-            if row.owner != run_id():
-                raise NotOwner(owned_by(row.owner, row.status))
-            attempt, model = row.attempts or 1, ModelSettings().extraction_model
-            trigger = await flow_runs.introduce(prefect, run, user_id, attempt, model)
-            events.emit("started", user_id, run_id(), {"attempt": attempt, "trigger": trigger, "model": model})
+        except UserNotFound:
+            row = Ownership(found=False, owner=run_id())
+        has_user, model = row.owner == run_id(), ModelSettings().extraction_model
+        name = flow_runs.name_of(user_id, row.attempts or 1 if has_user else None)
+        trigger = await flow_runs.introduce(prefect, run, user_id, name, model)
+        if not has_user:
+            raise NotOwner(owned_by(row.owner, row.status or "processing"))
+        told = {"attempt": row.attempts or 1, "trigger": trigger, "model": model}
+        events.emit("started", user_id, run_id(), told)

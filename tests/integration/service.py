@@ -207,12 +207,12 @@ class FullPassService:
             run: Any = retry_failed(most_starts=most_starts)
             return dict(asyncio.run(run))
 
-    def regenerate_sections(self, user_id: UUID) -> tuple[str, str]:
-        """The flow in this process, from start to end; returns its state's name and message."""
+    def regenerate_sections(self, user_id: UUID) -> Json:
+        """The flow in this process, from start to end; returns the flow run."""
         with self._environment({}):
             run: Any = regenerate_sections(user_id, return_state=True)
             state = asyncio.run(run)
-        return state.name, state.message or ""
+        return self.run(str(state.state_details.flow_run_id))
 
     def erase(self, user_id: UUID, **settings: str) -> Json:
         """The flow that erases a person in this process, from start to end; returns what it returns."""

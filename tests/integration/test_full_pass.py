@@ -260,10 +260,16 @@ def test_when_v2_fails_the_run_completes_and_the_old_sections_stay(service):
     assert (row["soul_md"], row["tools_md"], row["soulprint_text"]) == ('"old soul"', '"old tools"', "old text")
     states = {run["name"]: run["state_type"] for run in service.task_runs(run_id)}
     assert states["v2_regeneration"] == "FAILED"
+    (report,) = service.artifacts(run_id, "markdown")
+    assert "- Sections left as they were: step=v2_regeneration: InvalidReply: " in report["data"]
     assert ("v2_regeneration", "failed") in service.boundaries(run_id)
-    assert service.regenerate_sections(user_id)[0] == "Failed"
+    failed = service.regenerate_sections(user_id)
+    assert failed["state"]["message"].startswith("failed at v2_regeneration: InvalidReply: ")
+    assert failed["state"]["message"].endswith("; the sections stay as they were, Retry writes them")
+    assert failed["name"] == f"regenerate-sections · {str(user_id)[:8]}"
+    assert {f"user:{user_id}", "trigger:manual", "error:InvalidReply"} <= set(failed["tags"])
     service.messages.put("/_control", json={}).raise_for_status()
-    assert service.regenerate_sections(user_id)[0] == "Completed"
+    assert service.regenerate_sections(user_id)["state"]["message"].startswith("complete: sections")
     again = service.row(user_id)
     assert "I like tea." in again["soul_md"]
     assert (again["full_pass_run_id"], again["full_pass_status"]) == (run_id, "complete")
@@ -428,6 +434,8 @@ def test_a_second_run_for_the_same_user_ends_at_once_and_changes_nothing(service
     user_id, run_id, before = hanging_run
     assert (second_run["state_type"], second_run["state_name"]) == ("CANCELLED", "Not run")
     assert f"NotOwner: flow run {run_id} has this user" in second_run["state"]["message"]
+    assert f"user:{user_id}" in second_run["tags"]
+    assert service.task_runs(second_run["id"]) == []  # of which one would be red
     assert service.row(user_id) == before
 
 

@@ -42,9 +42,10 @@ def test_a_run_on_such_a_server_warns_in_its_log(supabase, prefect, monkeypatch,
     monkeypatch.setattr(run_context, "get_client", client)
     monkeypatch.setattr(run_context, "current_run", lambda: run)
     monkeypatch.setattr(run_context, "get_run_logger", logging.getLogger)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "key")
     prefect.limit = None
     supabase.owned(run_id=str(prefect.run(StateType.RUNNING, USER).id))
-    with pytest.raises(NotOwner, match="flow run"):
+    with pytest.raises(NotOwner, match="has this user"):
         asyncio.run(run_context._claim(USER, supabase.store()))
     told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(told) == 1 + len(names())

@@ -46,7 +46,7 @@ def test_tags_say_why_a_run_has_failed_until_it_is_retried():
     error = reported("failed at extract_facts: SpendLimitReached: the credit is used up; next attempt 14:20 UTC")
     asyncio.run(tag_failure(prefect, run, error))
     assert {"failed:extract_facts", "error:SpendLimitReached"} <= set(run.tags)
-    asyncio.run(introduce(prefect, run, USER, 2, "claude"))
+    asyncio.run(introduce(prefect, run, USER, "full-pass · 00000000 · attempt 2", "claude"))
     assert set(run.tags) >= {f"user:{USER}", "trigger:manual", "model:claude"}
     assert [tag for tag in run.tags if tag.startswith(("failed:", "error:"))] == []
 

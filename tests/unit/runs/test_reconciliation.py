@@ -21,7 +21,7 @@ def at_once(monkeypatch):
 
 
 def reconcile(supabase, prefect):
-    return asyncio.run(reconciliation.reconcile(supabase.store(), prefect, DEPLOYMENT))
+    return len(asyncio.run(reconciliation.reconcile(supabase.store(), prefect, DEPLOYMENT)))
 
 
 @pytest.mark.parametrize(
