@@ -10,6 +10,7 @@ from uuid import UUID
 
 from prefect import flow, get_client, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
 
 from flows import spool
 from flows.llm import batch_removal
@@ -82,7 +83,11 @@ async def remove_folders() -> int:
     return await asyncio.to_thread(spool.remove_abandoned, PassSettings().spool_dir)
 
 
-@flow(name="erase-user", retries=2, retry_delay_seconds=30)
+def _name() -> str:
+    return f"erase-user · {str(flow_run.parameters['user_id'])[:8]}"
+
+
+@flow(name="erase-user", flow_run_name=_name, retries=2, retry_delay_seconds=30)
 async def erase_user(user_id: UUID, deployment: str = "full-pass/full-pass") -> dict[str, Any]:
     """Erases a person: uploads, rows, the account, flow runs, and what runs have left on disk.
 

@@ -50,5 +50,8 @@ def test_a_person_is_erased_while_a_pass_is_at_work_and_a_delivery_waits(service
     assert (removed["passes_stopped"], removed["uploads"], removed["account"]) == (1, 3, True)
     assert removed["rows"]["user_profiles"] == 1
     assert removed["flow_runs"] == 2
+    erasing = {"flows": {"name": {"any_": ["erase-user"]}}, "sort": "START_TIME_DESC", "limit": 1}
+    (run,) = service.prefect.post("/flow_runs/filter", json=erasing).json()
+    assert run["name"] == f"erase-user · {str(user_id)[:8]}"
     again = service.erase(user_id)
     assert (again["passes_stopped"], again["rows"], again["uploads"], again["account"]) == (0, {}, 0, False)
