@@ -31,7 +31,7 @@ def usual_afterwards(service: FullPassService) -> Iterator[None]:
 def test_a_changed_limit_holds_for_a_run_that_is_under_way(service):
     service.messages.put("/_control", json={"latency_seconds": 2}).raise_for_status()
     user_id = service.new_user()
-    with service.running_here(user_id, service.upload(user_id, export_of(150))):
+    with service.running_here(user_id, service.upload(user_id, export_of(80))):
         service.asked(in_flight=3)
         service.prepare_server(FACT_EXTRACTION_CONCURRENCY="7")
         service.asked(in_flight=7)

@@ -78,7 +78,7 @@ def test_a_run_that_never_reached_the_database_is_not_forgotten(service, stack):
 def test_a_run_that_has_lost_its_user_stops_in_the_middle_of_extraction(service):
     service.messages.put("/_control", json={"latency_seconds": 0.5}).raise_for_status()
     user_id = service.new_user()
-    with service.running_here(user_id, service.upload(user_id, export_of(150))) as running:
+    with service.running_here(user_id, service.upload(user_id, export_of(60))) as running:
         service.asked(calls=3)
         run_id = service.row(user_id)["full_pass_run_id"]
         claim = {"p_user_id": str(user_id), "p_run_id": str(uuid4()), "p_parameters": {}, "p_replaces": run_id}
