@@ -60,8 +60,10 @@ class FullPassService:
     def __enter__(self) -> "FullPassService":
         # Ticks come when a test makes them.
         ticks = self.prefect.get("/deployments/name/retry-failed/retry-failed").raise_for_status().json()
-        self.prefect.post(f"/deployments/{ticks['id']}/pause_deployment").raise_for_status()
-        self.automate("full-pass-reconcile-bad-ends", False)
+        if not ticks["paused"]:
+            self.prefect.post(f"/deployments/{ticks['id']}/pause_deployment").raise_for_status()
+        if self.automation("full-pass-reconcile-bad-ends")["enabled"]:
+            self.automate("full-pass-reconcile-bad-ends", False)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,7 @@ def until_a_run_is_under_way(up: Process, state: Path, output: str) -> None:
     run = said_to_curl(curl)["flow_run_id"]
     while not any(executes(process, run) for process in processes_of(state)):
         assert up.poll() is None
+        time.sleep(0.1)  # to look at every process of the machine keeps a core busy
 
 
 @pytest.mark.parametrize(

@@ -69,16 +69,12 @@ def modes(folder: Path) -> dict[Path, int]:
     return {each: stat.S_IMODE(each.stat().st_mode) for each in (folder, *folder.parents)}
 
 
-def test_another_account_can_neither_connect_nor_look(everybodys):
+def test_nobody_else_can_connect_or_look_nor_can_the_account_that_it_runs_as_for_others_may_have_it(everybodys):
     with EmbeddedPostgres(everybodys / "data") as server:
         assert works(server)
         assert in_the_name_of(STRANGER, lambda: os.listdir(everybodys)) == "done"
         assert in_the_name_of(STRANGER, lambda: os.listdir(server.data)) == "PermissionError"
         assert in_the_name_of(STRANGER, lambda: connect(server.url("postgres"))) == "PermissionError"
-
-
-def test_the_account_that_it_runs_as_is_refused_too_for_others_may_have_it(everybodys):
-    with EmbeddedPostgres(everybodys / "data") as server:
         account = server.data.stat().st_uid
         refused = in_the_name_of(account, lambda: connect(server.url("postgres")))
         assert refused == "InvalidAuthorizationSpecificationError"
