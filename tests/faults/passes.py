@@ -15,7 +15,7 @@ QUICK = {
     "FULL_PASS_MAX_ATTEMPTS": "20",
     "FULL_PASS_HOOK_SECONDS": "3",
     "FULL_PASS_SILENT_SECONDS": "40",
-    "MODEL_TIMEOUT_SECONDS": "30",
+    "MODEL_TIMEOUT_SECONDS": "90",  # of three calls that hang, the first waits for the last, also on a busy machine
     "EXTRACTION_PACK_TOKENS": "2000",  # a call for each conversation
 }
 #: Which call a run is in the middle of, in the steps that ask a model.
