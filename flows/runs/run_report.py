@@ -125,7 +125,7 @@ class RunReport:
                     return
                 if self._report is None:
                     self._before = await _link_from_the_run_before(prefect, self._user_id, self._run)
-                told = self._markdown(heading, remedy(state, self._user_id))
+                told = self._markdown(heading, "" if self._is_deleted else remedy(state, self._user_id))
                 if self._report is None:
                     self._report = await self._made(prefect, "markdown", told, heading, key(self._user_id))
                 else:

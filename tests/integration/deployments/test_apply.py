@@ -216,7 +216,7 @@ def test_a_bad_end_makes_a_tick_at_once_and_one_when_the_next_attempt_is_due(ser
     service.automate("full-pass-reconcile-bad-ends", True)
     try:
         with service.without_worker():
-            service.becomes(service.start(user_id=str(service.new_user()), storage_path="x"), "CRASHED")
+            service.becomes(service.start(user_id=str(service.new_user()), storage_path="x"), "CANCELLED")
             made = service.wait(
                 lambda: [
                     run

@@ -193,6 +193,7 @@ def test_the_report_of_a_deleted_run_does_not_say_running_for_ever(report, prefe
 
     asyncio.run(scenario())
     assert prefect.reports[0].data.startswith("**failed at extract_facts: RunDeleted: …**")
+    assert "Retry" not in prefect.reports[0].data
 
 
 def reported(prefect, run):
