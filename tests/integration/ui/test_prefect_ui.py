@@ -34,6 +34,15 @@ def test_a_failed_run_says_why_before_anything_is_scrolled(prefect_ui, passes, u
 
 
 @BOTH
+def test_the_log_of_a_failed_run_ends_with_what_to_do(prefect_ui, passes, ui):
+    prefect_ui.run(passes["failed"], "Logs", ui)
+    prefect_ui.finds(
+        re.compile(r"Finished in state Failed\(.failed at extract_facts: SpendLimitReached: .*; add credit")
+    )
+    prefect_ui.picture("log of a failed run", ui)
+
+
+@BOTH
 def test_a_completed_run_says_what_it_has_come_to_and_whom_it_was_for(prefect_ui, passes, ui):
     run = passes["completed"]
     prefect_ui.run(run, "Details", ui)
