@@ -87,7 +87,7 @@ async def _taken(user: DueUser, run: FlowRun) -> str:
 
 
 def _cells(user_id: UUID | None, why: str, done: str, run: FlowRun | None) -> str:
-    link = f"{done}: [{run.name}](/runs/flow-run/{run.id})" if run else done
+    link = f"{done}: {flow_runs.link(run.id, run.name)}" if run else done
     return f"| {user_id} | {why.replace('|', '/').replace(chr(10), ' ')} | {link} |"
 
 

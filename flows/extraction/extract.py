@@ -18,7 +18,7 @@ from prefect import get_client, task
 from prefect.cache_policies import NO_CACHE
 
 from flows import masking, spool
-from flows.errors import IncompleteExtraction
+from flows.errors import FullPassError, IncompleteExtraction, describe
 from flows.extraction import message_batches, question
 from flows.extraction.pending import PendingChunks
 from flows.extraction.question import PROMPT_VERSION
@@ -111,7 +111,10 @@ async def extract(user_id: UUID, chunks_file: Path, figures: StepFigures) -> Ext
 
 async def _answer_from_slots(pending: PendingChunks) -> None:
     async def hold(slot: Slot) -> None:
-        await extract_batch(pending.next_number(), pending.call_count, pending, slot)
+        try:
+            await extract_batch(pending.next_number(), pending.call_count, pending, slot)
+        except BatchFailed as failed:
+            raise failed.error from None
 
     async def on_look() -> None:
         limiter.share = sharing.part
@@ -135,10 +138,23 @@ async def extract_batch(number: int, of: int, pending: PendingChunks, slot: Slot
     ends = time.monotonic() + PassSettings().extraction_turn_seconds
     chunk_count = 0
     while time.monotonic() < ends and not slot.should_release() and (pack := pending.take()):
-        await pending.save(await question.ask(pack, pending.model))
+        try:
+            await pending.save(await question.ask(pack, pending.model))
+        except FullPassError:
+            raise
+        except Exception as error:
+            raise BatchFailed(error) from None
         chunk_count += len(pack)
     slot.release()
     return chunk_count
+
+
+class BatchFailed(Exception):
+    """Something unexpected in a task run, whose state has the message of what it raises: a library's may quote text."""
+
+    def __init__(self, error: Exception):
+        super().__init__(describe(error))
+        self.error = error
 
 
 async def _collected(user_id: UUID, model: str, chunks_file: Path) -> Extracted:

@@ -24,7 +24,9 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
+from prefect.settings import get_current_settings
 from prefect.states import Scheduled
+from prefect.utilities.urls import url_for
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flows import __version__
@@ -210,6 +212,18 @@ async def by_id(prefect: PrefectClient, run_ids: Iterable[str]) -> dict[str, Flo
 def name_of(user_id: UUID, attempt: int | None) -> str:
     """attempt None: of a run that is none, because another one has the user."""
     return f"full-pass · {str(user_id)[:8]} · {f'attempt {attempt}' if attempt else 'not run'}"
+
+
+def link(run_id: UUID, text: str) -> str:
+    """Markdown that leads to the run's page from another of the same UI.
+
+    Without a host, since what a worker calls its server is often no name for a browser; on Prefect Cloud with it, since
+    pages are below their workspace there.
+    """
+    settings = get_current_settings()
+    is_cloud = (settings.api.url or "").startswith(settings.cloud.api_url)
+    page = url_for("flow-run", obj_id=run_id) if is_cloud else f"/runs/flow-run/{run_id}"
+    return f"[{text}]({page})"
 
 
 def regeneration_name(user_id: UUID) -> str:

@@ -300,7 +300,7 @@ def _kept_link(report: Artifact) -> str:
 
 
 def _link(run_id: UUID) -> str:
-    return f"[{str(run_id)[:8]}](/runs/flow-run/{run_id})"
+    return flow_runs.link(run_id, str(run_id)[:8])
 
 
 def _row(user_id: UUID) -> str:

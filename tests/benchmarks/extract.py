@@ -60,7 +60,7 @@ def _measure(service: FullPassService, folder: Path, limit: int, latency: float,
     counters, cpu = _until(service, calls)
     service.ended(run_id)
     (step,) = (float(match[1]) for line in service.log(run_id) if (match := _SECONDS.search(line)))
-    task_runs = sum(run["name"].startswith("extract_batch") for run in service.task_runs(run_id))
+    task_runs = sum(run["name"].startswith("extract_facts ") for run in service.task_runs(run_id))
     bare = _bare_seconds(service, folder, export_of(calls), limit)
     ideal = calls * latency / limit
     flight = counters["in_flight"]

@@ -83,6 +83,22 @@ def test_a_slot_asks_until_nothing_is_left_and_each_answer_is_stored(model, supa
     assert supabase.row()["import_cost_json"]["total"]["calls"] == 3
 
 
+def test_what_a_library_says_in_the_middle_of_a_batch_is_not_what_its_task_run_says(
+    model, supabase, chunks_file, monkeypatch
+):
+    async def ask(pack, model):
+        raise KeyError("private words")
+
+    monkeypatch.setattr("flows.extraction.question.ask", ask)
+
+    async def work(client):
+        with pytest.raises(extract.BatchFailed, match=r"^KeyError: unexpected") as raised:
+            await ask_all(await pending_of(chunks_file))
+        assert raised.value.__suppress_context__
+
+    run(model, work)
+
+
 def test_a_failed_answer_is_asked_for_again_and_others_are_not(model, supabase, chunks_file):
     async def work(client):
         await model.behave({"kind": "status", "status": 500, "contains": "number 1"})

@@ -6,13 +6,29 @@ from uuid import UUID
 
 import pytest
 from prefect.client.schemas.objects import StateType
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.errors import reported
-from flows.runs.flow_runs import introduce, stored_request, tag_failure
+from flows.runs.flow_runs import introduce, link, stored_request, tag_failure
 from tests.unit.fake_prefect import FakePrefect
 
 USER, OTHER = UUID("00000000-0000-4000-8000-0000000000ab"), UUID("00000000-0000-4000-8000-000000000002")
 OWN = {"user_id": str(USER), "storage_path": f"imports/{USER}/export.zip"}
+
+
+@pytest.mark.parametrize(
+    ("api", "page"),
+    [
+        ("http://server:4200/api", f"/runs/flow-run/{OTHER}"),
+        (
+            "https://api.prefect.cloud/api/accounts/a1/workspaces/w1",
+            f"https://app.prefect.cloud/account/a1/workspace/w1/runs/flow-run/{OTHER}",
+        ),
+    ],
+)
+def test_a_link_leads_to_the_page_of_a_run_wherever_the_ui_is(api, page):
+    with temporary_settings({PREFECT_API_URL: api}):
+        assert link(OTHER, "the run") == f"[the run]({page})"
 
 
 @pytest.mark.parametrize("path", [f"imports/{USER}/export.zip", f"{USER}/export.zip", f"{USER}/2026/export.zip"])
