@@ -12,6 +12,7 @@ from pathlib import Path
 from deployments.local.stack import Stack
 from tests.attack.attacks import ATTACKS, memory, released
 from tests.attack.door import Door
+from tests.attack.rules import MOST_PER_DAY, RULES, SIGNING_SECRET
 from tests.conftest import clean_environment
 from tests.faults.passes import QUICK
 from tests.integration.service import FullPassService
@@ -24,24 +25,27 @@ def main() -> None:
     parser.add_argument("--deliveries", type=int, default=10_000, help="over which memory is watched")
     parser.add_argument("--queued", type=int, default=249, help="deliveries that are let go together")
     arguments = parser.parse_args()
-    attacks = ATTACKS | {
+    last = "SIGTERM with a stalled body"  # the receiver is gone after it
+    attacks = {title: attack for title, attack in (ATTACKS | RULES).items() if title != last} | {last: ATTACKS[last]}
+    attacks |= {
         "10,000 deliveries": partial(memory, deliveries=arguments.deliveries),
         "queued deliveries released": partial(released, deliveries=arguments.queued),
     }
     failures = []
     with tempfile.TemporaryDirectory(prefix="soulprint-attack-") as name:
-        environment = {**clean_environment(), **QUICK, "FULL_PASS_MAX_PER_DAY": "1000000"}
+        own = {"FULL_PASS_MAX_PER_DAY": str(MOST_PER_DAY), "WEBHOOK_SIGNING_SECRET": SIGNING_SECRET}
+        environment = {**clean_environment(), **QUICK, **own}
         stack = Stack(Path(name) / "stack", environment, tell=lambda what: None)
         with stack, FullPassService(stack) as service:
             door = Door(service, quiet=not arguments.busy)
-            for title in [title for title in ATTACKS if any(part in title for part in arguments.only)]:
+            for title in [title for title in attacks if any(part in title for part in arguments.only)]:
                 try:
                     said = attacks[title](door)
                 except Exception as error:  # the other attacks still have something to tell
                     traceback.print_exc()
                     said = f"FAILED: {error}"
                     failures.append(title)
-                print(f"{title:<34}{said}", flush=True)
+                print(f"{title:<38}{said}", flush=True)
     assert not failures, failures
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import psutil
@@ -59,6 +60,16 @@ class Door:
 
     def megabytes(self) -> float:
         return float(self.receiver.memory_info().rss / 1e6)
+
+    def user(self) -> UUID:
+        return self.service.new_user()
+
+    def deliver(self, body: Mapping[str, object], **headers: str) -> int:
+        return self.service.webhook.post("/process-full-v2", json=body, headers=headers).status_code
+
+    def log(self) -> list[str]:
+        """The receiver's."""
+        return (self.service.stack.state / "logs" / "webhook.log").read_text(encoding="utf-8").splitlines()
 
     def users(self, count: int) -> list[str]:
         """New users, each with an export of a few words in Storage."""
