@@ -14,7 +14,7 @@ from prefect.runtime import flow_run
 
 from flows import spool
 from flows.llm import batch_removal
-from flows.runs import user_runs
+from flows.runs import flow_runs, user_runs
 from flows.settings import PassSettings
 from flows.store.client import current_store, open_store
 
@@ -84,7 +84,7 @@ async def remove_folders() -> int:
 
 
 def _name() -> str:
-    return f"erase-user · {str(flow_run.parameters['user_id'])[:8]}"
+    return flow_runs.run_name("erase-user", flow_run.parameters["user_id"])
 
 
 @flow(name="erase-user", flow_run_name=_name, retries=2, retry_delay_seconds=30)

@@ -50,7 +50,7 @@ async def regenerate(user_id: UUID) -> dict[str, int]:
 
 
 def _name() -> str:
-    return flow_runs.regeneration_name(UUID(str(flow_run.parameters["user_id"])))
+    return flow_runs.run_name("regenerate-sections", flow_run.parameters["user_id"])
 
 
 @flow(name="regenerate-sections", flow_run_name=_name)

@@ -144,7 +144,7 @@ async def start_regeneration(prefect: PrefectClient, user_id: UUID, at: datetime
         deployment.id,
         state=Scheduled(scheduled_time=at),
         parameters={"user_id": str(user_id)},
-        name=regeneration_name(user_id),
+        name=run_name("regenerate-sections", user_id),
         tags=[tag_of(user_id), f"{_TRIGGER_TAG}retry"],
         idempotency_key=f"sections after {after_run}",
     )
@@ -211,7 +211,7 @@ async def by_id(prefect: PrefectClient, run_ids: Iterable[str]) -> dict[str, Flo
 
 def name_of(user_id: UUID, attempt: int | None) -> str:
     """attempt None: of a run that is none, because another one has the user."""
-    return f"full-pass · {str(user_id)[:8]} · {f'attempt {attempt}' if attempt else 'not run'}"
+    return f"{run_name('full-pass', user_id)} · {f'attempt {attempt}' if attempt else 'not run'}"
 
 
 def link(run_id: UUID, text: str) -> str:
@@ -226,8 +226,8 @@ def link(run_id: UUID, text: str) -> str:
     return f"[{text}]({page})"
 
 
-def regeneration_name(user_id: UUID) -> str:
-    return f"regenerate-sections · {str(user_id)[:8]}"
+def run_name(flow: str, user_id: object) -> str:
+    return f"{flow} · {str(user_id)[:8]}"
 
 
 def attempt_of(run: FlowRun) -> int | None:

@@ -109,9 +109,7 @@ async def _regenerate_later(user_id: UUID) -> str:
 
 async def _failed(user_id: UUID, error: Exception) -> State[Any]:
     """The failed state; or, of a run that was not to begin at all, a cancelled one."""
-    if not isinstance(error, StepFailed | FullPassError):
-        get_run_logger().error("%s\n%s", describe(error), where(error))
-    text = str(error) if isinstance(error, StepFailed) else describe(error)
+    text = _told(error)
     if _is_not_to_begin(text):
         return Cancelled(name=NOT_RUN, message=f"not run: {text.removeprefix(_FIRST_STEP)}")
     state: State[Any] = Failed(message=failed_message(text))
@@ -122,6 +120,13 @@ async def _failed(user_id: UUID, error: Exception) -> State[Any]:
     return state
 
 
+def _told(error: Exception) -> str:
+    """What a state may say of it; the log says where the unexpected happened, as steps do of what fails in them."""
+    if not isinstance(error, StepFailed | FullPassError):
+        get_run_logger().error("%s\n%s", describe(error), where(error))
+    return str(error) if isinstance(error, StepFailed) else describe(error)
+
+
 def _is_not_to_begin(text: str) -> bool:
     """Another run has the user, or has read a newer export: nothing is wrong, and nothing was done."""
     return text.removeprefix(_FIRST_STEP).startswith(f"{NotOwner.__name__}: ")
@@ -129,9 +134,7 @@ def _is_not_to_begin(text: str) -> bool:
 
 async def failed_regeneration(error: Exception) -> State[Any]:
     """The state of a run of `regenerate-sections`; a cancelled one where a pass has the user and writes them."""
-    if not isinstance(error, StepFailed | FullPassError):
-        get_run_logger().error("%s\n%s", describe(error), where(error))
-    text = str(error) if isinstance(error, StepFailed) else describe(error)
+    text = _told(error)
     if reported(failed_message(text)).type == NotOwner.__name__:
         return Cancelled(name=NOT_RUN, message=f"not run: {text.removeprefix(_OF_SECTIONS)}")
     state: State[Any] = Failed(message=failed_message(text, "the sections stay as they were, Retry writes them"))

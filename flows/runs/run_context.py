@@ -52,7 +52,7 @@ async def regeneration_context(user_id: UUID) -> AsyncIterator[None]:
     check(StoreSettings, ModelSettings)
     with contextlib.suppress(httpx.HTTPError, PrefectException):
         async with get_client() as prefect:
-            name, model = flow_runs.regeneration_name(user_id), ModelSettings().memory_model
+            name, model = flow_runs.run_name("regenerate-sections", user_id), ModelSettings().memory_model
             await flow_runs.introduce(prefect, current_run(), user_id, name, model)
 
     async def save_cost(store: Store, cost: Mapping[str, Any]) -> None:

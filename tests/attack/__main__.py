@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from deployments.local.stack import Stack
-from tests.attack.attacks import ATTACKS, memory, released
+from tests.attack.attacks import ATTACKS, memory, released, told_to_stop
 from tests.attack.door import Door
 from tests.attack.rules import MOST_PER_DAY, RULES, SIGNING_SECRET
 from tests.conftest import clean_environment
@@ -25,9 +25,7 @@ def main() -> None:
     parser.add_argument("--deliveries", type=int, default=10_000, help="over which memory is watched")
     parser.add_argument("--queued", type=int, default=249, help="deliveries that are let go together")
     arguments = parser.parse_args()
-    last = "SIGTERM with a stalled body"  # the receiver is gone after it
-    attacks = {title: attack for title, attack in (ATTACKS | RULES).items() if title != last} | {last: ATTACKS[last]}
-    attacks |= {
+    attacks = {**ATTACKS, **RULES, "SIGTERM with a stalled body": told_to_stop} | {
         "10,000 deliveries": partial(memory, deliveries=arguments.deliveries),
         "queued deliveries released": partial(released, deliveries=arguments.queued),
     }

@@ -94,7 +94,7 @@ def wrong_keys(door: Door, attempts: int = 1_000) -> str:
 def prefect_stopped(door: Door) -> str:
     """The Prefect server is there and says nothing."""
     (user,) = door.users(1)
-    body = {"user_id": user, "storage_path": f"imports/{user}/export.json"}
+    path = f"imports/{user}/export.json"
     server = psutil.Process(door.service.stack.services["prefect"].pid)
     with door.service.without_worker():
         parts = [server, *server.children(recursive=True)]
@@ -102,7 +102,7 @@ def prefect_stopped(door: Door) -> str:
             part.suspend()
         try:
             began = time.perf_counter()
-            answer = door.service.webhook.post("/process-full-v2", json=body)
+            answer = door.deliver(user, path)
             answered = time.perf_counter() - began
             health = door.service.webhook.get("/health").status_code
             ready = door.service.webhook.get("/ready")
@@ -110,7 +110,7 @@ def prefect_stopped(door: Door) -> str:
             for part in parts:
                 part.resume()
         door.service.wait(lambda: door.service.webhook.get("/ready").status_code, lambda code: code == 200)
-        again = door.service.webhook.post("/process-full-v2", json=body)
+        again = door.deliver(user, path)
         door.service.wait(lambda: door.runs_of([user]), lambda runs: runs[user] > 0)
         runs = door.runs_of([user])[user]
     assert (answer.status_code, health, ready.status_code, again.status_code, runs) == (503, 200, 503, 202, 1)
@@ -164,10 +164,7 @@ def second_upload(door: Door) -> str:
     service.messages.put("/_control", json={"latency_seconds": 0.3}).raise_for_status()
     service.trigger(user_id, service.upload(user_id, export_of(30)))
     service.wait(lambda: service.row(user_id)["full_pass_status"], lambda status: status == "processing")
-    answer = service.webhook.post(
-        "/process-full-v2",
-        json={"user_id": str(user_id), "storage_path": service.upload(user_id, simple_export("I like milk."))},
-    ).json()
+    answer = door.deliver(user_id, service.upload(user_id, simple_export("I like milk."))).json()
     service.messages.put("/_control", json={})
     ended = "select count(*) from full_pass_deliveries where user_id = $1 and state = 'ended'"
     service.wait(lambda: door.sql(ended, user_id), lambda count: count == 2)
@@ -230,7 +227,6 @@ ATTACKS: dict[str, Callable[[Door], str]] = {
     "505 connections": crowded,
     "a second upload while active": second_upload,
     "queued deliveries released": released,
-    "SIGTERM with a stalled body": told_to_stop,
 }
 
 

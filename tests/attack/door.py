@@ -10,13 +10,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+import httpx
 import psutil
 
-from tests.integration.service import FullPassService, simple_export
+from tests.integration.service import FullPassService, export_of, simple_export
 
 
 @dataclass
@@ -61,11 +63,21 @@ class Door:
     def megabytes(self) -> float:
         return float(self.receiver.memory_info().rss / 1e6)
 
-    def user(self) -> UUID:
-        return self.service.new_user()
+    def deliver(self, user: object, path: str, **headers: str) -> httpx.Response:
+        body = {"user_id": str(user), "storage_path": path}
+        return self.service.webhook.post("/process-full-v2", json=body, headers=headers)
 
-    def deliver(self, body: Mapping[str, object], **headers: str) -> int:
-        return self.service.webhook.post("/process-full-v2", json=body, headers=headers).status_code
+    @contextmanager
+    def asking(self) -> Iterator[tuple[UUID, str, Path]]:
+        """A user whose pass is in the middle of its questions, the run, and the folder with its text."""
+        user = self.service.new_user()
+        self.service.messages.put("/_control", json={"latency_seconds": 1}).raise_for_status()
+        try:
+            run_id = self.service.trigger(user, self.service.upload(user, export_of(60)))
+            self.service.wait(lambda: self.service.row(user)["import_stage"], lambda stage: stage == "extract_facts")
+            yield user, run_id, Path(self.service.stack.environment["SPOOL_DIR"]) / run_id
+        finally:
+            self.service.messages.put("/_control", json={}).raise_for_status()
 
     def log(self) -> list[str]:
         """The receiver's."""

@@ -6,14 +6,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx
 from standardwebhooks import Webhook
 
 from deployments.local.stack import ROOT
 from tests.attack.door import Door
-from tests.integration.service import export_of, simple_export
+from tests.integration.service import simple_export
 
 #: Of the stack that is attacked.
 SIGNING_SECRET = "whsec_" + "QUFB" * 11
@@ -28,7 +27,7 @@ def open_prefect(door: Door) -> str:
     variables = {"parameters": {}, "job_variables": {"command": "id"}}
     codes = [
         httpx.post(f"{address}/api/flow_runs/filter", json={}).status_code,
-        httpx.post(f"{address}/api/deployments/{door.user()}/create_flow_run", json=variables).status_code,
+        httpx.post(f"{address}/api/deployments/{door.service.new_user()}/create_flow_run", json=variables).status_code,
     ]
     asked = door.service.prefect.post("/flow_runs/filter", json={"limit": 1}, headers={"Origin": "https://example.com"})
     allowed = asked.headers.get("access-control-allow-origin")
@@ -38,11 +37,11 @@ def open_prefect(door: Door) -> str:
 
 def another_body(door: Door) -> str:
     """An Idempotency-Key that comes again with something else."""
-    user = door.user()
+    user = door.service.new_user()
     paths = [door.service.upload(user, simple_export("I like tea."), name) for name in ("a.json", "b.json")]
     with door.service.without_worker():
         codes = [
-            door.deliver({"user_id": str(user), "storage_path": path}, **{"Idempotency-Key": f"key of {user}"})
+            door.deliver(user, path, **{"Idempotency-Key": f"key of {user}"}).status_code
             for path in (paths[0], paths[1], paths[0])
         ]
     assert codes == [202, 422, 202], codes
@@ -51,14 +50,12 @@ def another_body(door: Door) -> str:
 
 def too_many(door: Door) -> str:
     """One person's uploads, more in a day than there may be."""
-    user = door.user()
+    user = door.service.new_user()
     with door.service.without_worker():
-        answers = []
-        for number in range(MOST_PER_DAY + 1):
-            path = door.service.upload(user, simple_export("I like tea."), f"{number}.json")
-            answers.append(
-                door.service.webhook.post("/process-full-v2", json={"user_id": str(user), "storage_path": path})
-            )
+        answers = [
+            door.deliver(user, door.service.upload(user, simple_export("I like tea."), f"{number}.json"))
+            for number in range(MOST_PER_DAY + 1)
+        ]
     codes = [answer.status_code for answer in answers]
     assert codes == [202] * MOST_PER_DAY + [429], codes
     assert int(answers[-1].headers["retry-after"]) > 0
@@ -67,7 +64,7 @@ def too_many(door: Door) -> str:
 
 def old_signatures(door: Door) -> str:
     """A signed delivery that somebody has recorded, and one that nobody has signed."""
-    user = door.user()
+    user = door.service.new_user()
     body = json.dumps({"user_id": str(user), "storage_path": door.service.upload(user, simple_export("I like tea."))})
     with door.service.without_worker():
         codes = [
@@ -105,7 +102,7 @@ def weak_keys(door: Door) -> str:
 
 def names_of_files(door: Door) -> str:
     """What a person called a file, looked for in Prefect and in the receiver's log."""
-    user = door.user()
+    user = door.service.new_user()
     run_id = door.service.trigger(user, door.service.upload(user, simple_export("I like tea."), _NAME))
     run = door.service.ended(run_id)
     lines = [*door.service.log(run_id), json.dumps(run), json.dumps(door.service.artifacts(run_id, "markdown"))]
@@ -116,15 +113,10 @@ def names_of_files(door: Door) -> str:
 
 def killed_text(door: Door) -> str:
     """A run that is killed in the middle of a person's words."""
-    user = door.user()
-    door.service.messages.put("/_control", json={"latency_seconds": 1}).raise_for_status()
-    run_id = door.service.trigger(user, door.service.upload(user, export_of(60)))
-    folder = Path(door.service.stack.environment["SPOOL_DIR"]) / run_id
-    door.service.wait(lambda: door.service.row(user)["import_stage"], lambda stage: stage == "extract_facts")
-    files = len(list(folder.iterdir()))
-    door.service.kill_run(run_id)
-    door.service.gone(run_id)
-    door.service.messages.put("/_control", json={})
+    with door.asking() as (_, run_id, folder):
+        files = len(list(folder.iterdir()))
+        door.service.kill_run(run_id)
+        door.service.gone(run_id)
     door.service.retry_failed()
     assert files > 1
     assert not folder.exists()
@@ -133,19 +125,15 @@ def killed_text(door: Door) -> str:
 
 def erased(door: Door) -> str:
     """Somebody who is erased while a pass is at work."""
-    user = door.user()
-    door.service.messages.put("/_control", json={"latency_seconds": 1}).raise_for_status()
-    run_id = door.service.trigger(user, door.service.upload(user, export_of(60)))
-    door.service.wait(lambda: door.service.row(user)["import_stage"], lambda stage: stage == "extract_facts")
-    removed = door.service.erase(user, SPOOL_DIR=door.service.stack.environment["SPOOL_DIR"])
-    door.service.messages.put("/_control", json={})
+    with door.asking() as (user, run_id, folder):
+        removed = door.service.erase(user, SPOOL_DIR=str(folder.parent))
     left = door.sql(
         "select count(*) from user_profiles full join conversation_chunks using (user_id)"
         " full join full_pass_deliveries using (user_id) where user_id = $1",
         user,
     )
     assert (left, door.runs_of([str(user)]), door.service.processes(run_id)) == (0, {}, [])
-    assert not (Path(door.service.stack.environment["SPOOL_DIR"]) / run_id).exists()
+    assert not folder.exists()
     assert (removed["passes_stopped"], removed["uploads"], removed["account"]) == (1, 1, True)
     return "the pass stopped; no row, upload, run or folder"
 

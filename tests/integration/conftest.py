@@ -1,6 +1,7 @@
 """The whole embedded stack, which the tests of a process share."""
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Iterator
@@ -30,11 +31,9 @@ class TestedStack(Stack):
 
     def apply(self, **environment: str) -> None:
         """In this process, which has imported Prefect. As a command, `make run` and `make up` do it in their tests."""
-        here = os.getcwd()
-        with FullPassService(self)._environment(environment), patch.object(sys, "argv", sys.argv):
-            status = apply.main([])
-        os.chdir(here)
-        assert status == 0
+        environ = FullPassService(self)._environment(environment)
+        with environ, contextlib.chdir(os.getcwd()), patch.object(sys, "argv", sys.argv):
+            assert apply.main([]) == 0
 
 
 @pytest.hookimpl(tryfirst=True)
