@@ -19,7 +19,7 @@ from prefect.events.worker import EventsWorker
 
 What = Literal["started", "step", "completed", "failed", "exhausted"]
 
-_SECONDS = 2.0
+_SECONDS = 10.0  # to connect takes seconds where the machine is busy
 
 
 def emit(what: What, user_id: UUID, run_id: str, figures: Mapping[str, Any]) -> None:
@@ -32,7 +32,7 @@ def emit(what: What, user_id: UUID, run_id: str, figures: Mapping[str, Any]) -> 
 
 
 def deliver() -> None:
-    """Waits until what was emitted is sent, two seconds at most.
+    """Waits until what was emitted is sent, ten seconds at most.
 
     A heartbeat that arrives behind the end of its run begins another wait for the next one, and 90 s later an
     automation calls a run dead that has ended.

@@ -50,11 +50,11 @@ def limit_passes(service: FullPassService, limit: int) -> None:
 
 @pytest.fixture(scope="module")
 def lost(stack: Stack) -> Iterator[Lost]:
-    """(user, run id) of a run that is killed with its worker, of one that a worker took and never began, and of one
-    that waits for a place in the queue.
+    """(user, run id) of a run that is killed with its worker, of one that a worker took and never began, of one whose
+    machine was gone before its first heartbeat, and of one that waits for a place in the queue.
 
-    The silence of the first two tells after half a minute. Meanwhile the other tests of this module run, which start no
-    process.
+    The silence of all but the last tells after half a minute. Meanwhile the other tests of this module run, which
+    start no process.
     """
     with FullPassService(stack) as service:
         shortened = {"FULL_PASS_SILENT_SECONDS": "35", "FULL_PASS_START_MINUTES": "0.2"}
@@ -69,6 +69,10 @@ def lost(stack: Stack) -> Iterator[Lost]:
         other = service.new_user()
         path = service.upload(other, simple_export("I like tea."))
         never_begun = made(service, "PENDING", user_id=str(other), storage_path=path)
+        fourth = service.new_user()
+        path = service.upload(fourth, simple_export("I like tea."))
+        begun = made(service, "PENDING", user_id=str(fourth), storage_path=path)
+        service.becomes(begun, "RUNNING")
         # As at a new version's start: whom the server waits for already is not forgotten.
         service.prepare_server(**shortened)
         limit_passes(service, 0)
@@ -78,6 +82,7 @@ def lost(stack: Stack) -> Iterator[Lost]:
         yield {
             "killed": (user_id, run_id),
             "never begun": (other, never_begun),
+            "begun": (fourth, begun),
             "waiting": (third, waiting),
         } | left_alone
         limit_passes(service, 4)
@@ -85,11 +90,11 @@ def lost(stack: Stack) -> Iterator[Lost]:
 
 @pytest.fixture(scope="module")
 def noticed(stack: Stack, lost: Lost) -> Lost:
-    """The same when the server has ended both runs; after that, runs have their usual time again."""
+    """The same when the server has ended those runs; after that, runs have their usual time again."""
     with FullPassService(stack) as service:
-        states = [service.ended(lost[name][1])["state_type"] for name in ("killed", "never begun")]
+        states = {service.ended(lost[name][1])["state_type"] for name in ("killed", "never begun", "begun")}
         service.prepare_server()
-    assert states == ["CRASHED", "CRASHED"]
+    assert states == {"CRASHED"}
     return lost
 
 
@@ -192,6 +197,14 @@ def test_a_run_that_a_worker_took_and_never_began_is_made_again(service, noticed
         service.tick()
         service.execute(service.made_run(user_id))
     assert service.succeeded(user_id)["full_pass_attempts"] == 2
+
+
+def test_a_run_that_was_gone_before_its_first_heartbeat_is_ended(service, noticed):
+    user_id, run_id = noticed["begun"]
+    service.tick(most_starts=0)
+    row = service.row(user_id)
+    assert (row["full_pass_status"], row["full_pass_run_id"]) == ("failed", run_id)
+    assert "Crashed: the process of the flow run ended" in row["full_pass_error"]
 
 
 def test_a_run_that_waits_for_a_place_in_the_queue_is_never_taken_for_lost(service, noticed):
