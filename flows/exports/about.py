@@ -7,9 +7,11 @@ conversations of their own, after all others.
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import zip_longest
+
+from msgspec import structs
 
 from flows.exports.conversations import Conversation, Kept, Message, Skipped, Speaker
 
@@ -90,7 +92,7 @@ class About:
     def _named(self, message: Message, project: str | None) -> Message:
         """The note below the name of the project that it is about, as documents are below theirs."""
         name = self._projects.get(f"project/{project}")
-        return replace(message, text=f"[{name}]\n{message.text}") if name else message
+        return structs.replace(message, text=f"[{name}]\n{message.text}") if name else message
 
     def _has_room(self, characters: int) -> bool:
         has_room = self._characters + characters <= _MOST_CHARACTERS

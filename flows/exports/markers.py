@@ -21,9 +21,12 @@ _UNSUPPORTED = re.compile(
 
 def without_citations(text: str) -> str:
     """ChatGPT's text as the person reads it: an entity by its name, without the rest."""
+    if text.isascii():
+        return text
     if "\ue200" in text or "\ue203" in text:
         text = _CUT_OFF.sub("", _MARKER.sub(_shown, text))
-    return _SOURCE.sub("", text) if "†" in text else text
+    # Not "†": its lower byte is that of a blank, which Python's search stops at.
+    return _SOURCE.sub("", text) if "【" in text else text
 
 
 def without_placeholders(text: str) -> str:

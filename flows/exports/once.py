@@ -13,6 +13,7 @@ OLDER = Skipped("older version", unread=False)
 REPEATED = Skipped("repeated", unread=False)
 
 _SIZE_BITS = 40
+_USER = Speaker.USER  # to hash one, or to look one up, is slow
 MOST_ALIKE = 50_000  # messages of conversations that begin alike: branches of branches have thousands
 
 
@@ -86,7 +87,7 @@ class _Unread:
         first, self.repeated = 0, 0
         for message in self._conversation.messages:
             if message.at is not None:
-                said = hash((message.text, message.at, message.speaker is Speaker.USER))  # an Enum's hash is slow
+                said = hash((message.text, message.at.timestamp(), message.speaker is _USER))
                 if not first:
                     first = said
                     if self._others is None:

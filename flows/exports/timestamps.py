@@ -10,9 +10,11 @@ _LATEST_SECONDS = 253_402_300_799  # 9999-12-31T23:59:59Z, the last that datetim
 
 def parse(value: Any) -> datetime | None:
     """A time in seconds or milliseconds since 1970, or in ISO 8601, as UTC; None when it is none of these."""
+    if type(value) is float:  # nearly all are
+        return _from_number(value)
     if isinstance(value, bool):
         return None
-    if isinstance(value, int | float):
+    if isinstance(value, int):
         return _from_number(float(value)) if abs(value) < 1e18 else None
     if isinstance(value, str):
         try:
