@@ -118,7 +118,7 @@ faults: $(VENV)/.installed
 	$(BIN)/python -m tests.faults.kill_extraction
 	$(BIN)/python -m pytest -m slow -n0
 
-## machines: 200 users on three machines that share no disk and lose their power at random (as root; 40 minutes)
+## machines: 200 users on three machines that share no disk and lose their power at random (as root; 16 minutes)
 machines: $(VENV)/.installed
 	$(BIN)/python -m tests.faults.machines --kill-every 60
 
