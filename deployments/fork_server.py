@@ -32,6 +32,9 @@ from typing import Any, NoReturn
 from prefect.context import refresh_global_settings_context
 from prefect.runner import _starter_engine
 
+from flows import tls
+from flows.runs import certificates
+
 logger = logging.getLogger("soulprint.worker")
 
 #: What a run is, unless its job variables name another command.
@@ -179,6 +182,8 @@ def _exit_code(pid: int) -> int:
 def _import_all() -> None:
     for module in _IMPORTED:
         importlib.import_module(module)
+    tls.context()
+    certificates.prepare()
     # What is there now stays: no collection of a run looks through it, and makes copies of its pages.
     gc.collect()
     gc.freeze()

@@ -23,6 +23,7 @@ from deployments.local.postgres import EmbeddedPostgres
 from deployments.local.processes import Port, Service, StackError
 from deployments.local.supabase import database, keys
 from deployments.local.supervisor import Supervisor
+from flows import tls
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -101,7 +102,7 @@ class Stack:
 
     def prefect_client(self, seconds: float = 30) -> httpx.Client:
         user, _, password = self.prefect_login.partition(":")
-        return httpx.Client(base_url=self.prefect_api, auth=(user, password), timeout=seconds)
+        return httpx.Client(base_url=self.prefect_api, auth=(user, password), timeout=seconds, verify=tls.context())
 
     @property
     def database_name(self) -> str:
@@ -275,6 +276,9 @@ class Stack:
             "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(30 * 86_400),
             "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P3D",
             "PREFECT_SERVER_SERVICES_DB_VACUUM_EVENT_RETENTION_OVERRIDES": json.dumps(dict.fromkeys(_REPEATED, 3_600)),
+            # By default each event of a task run is a transaction of its own, a quarter of the server's work.
+            "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
+            "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
             # Leases in memory, the default, are lost with the server, and their slots with them.
             "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
             # A task run that waits for a slot of the tag asks again this often; the default of 30 s leaves slots idle.

@@ -10,6 +10,7 @@ from typing import Any
 import anthropic
 import httpx2
 
+from flows import tls
 from flows.errors import ModelRefusedAccess
 from flows.providers import PROVIDERS, REGIONAL, Name
 from flows.settings import FIRST_PARTY, ModelSettings
@@ -22,7 +23,8 @@ _PASSING = {"TransportError", "ConnectTimeoutError", "MetadataRetrievalError", "
 
 def connect(settings: ModelSettings, **options: Any) -> Sdk:
     # The run decides about retries, not each call alone.
-    options = {"timeout": settings.model_timeout_seconds, "max_retries": 0, **options}
+    http = anthropic.DefaultAsyncHttpxClient(verify=tls.context())
+    options = {"timeout": settings.model_timeout_seconds, "max_retries": 0, "http_client": http, **options}
     match settings.model_provider:
         case "vertex":
             return anthropic.AsyncAnthropicVertex(

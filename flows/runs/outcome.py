@@ -31,7 +31,7 @@ from flows.errors import (
 )
 from flows.llm.usage import dollars
 from flows.records import FailedPass, Step
-from flows.runs import flow_runs, lease, quiet, status
+from flows.runs import certificates, flow_runs, lease, quiet, status
 from flows.runs.flow_runs import NOT_RUN, WITHOUT_SECTIONS, duration
 from flows.runs.run_report import RunReport
 from flows.settings import PassSettings
@@ -48,6 +48,7 @@ _LAST_SECONDS = 5  # for the report of a run that was told to go
 def as_state(body: Callable[P, Awaitable[dict[str, Any]]]) -> Callable[P, Awaitable[State[Any]]]:
     """Makes what the flow returns or raises the state that its run ends in. Its parameter `user_id` is the user."""
     lease.outlive()
+    certificates.share()
 
     @functools.wraps(body)
     async def run(*args: P.args, **kwargs: P.kwargs) -> State[Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import httpx
 from postgrest import AsyncPostgrestClient
 
+from flows import tls
 from flows.settings import StoreSettings
 from flows.store.answers import AnswerTable
 from flows.store.chunks import ChunkTable
@@ -61,7 +62,8 @@ async def open_store(patience: float | None = None) -> AsyncIterator[Store]:
     settings = StoreSettings()
     if patience is not None:
         settings.supabase_patience_seconds = patience
-    async with httpx.AsyncClient(timeout=httpx.Timeout(60, connect=10), follow_redirects=False) as http:
+    timeout = httpx.Timeout(60, connect=10)
+    async with httpx.AsyncClient(verify=tls.context(), timeout=timeout, follow_redirects=False) as http:
         key = settings.supabase_service_key.get_secret_value()
         headers = {"apikey": key, "Authorization": f"Bearer {key}"}
         rest = AsyncPostgrestClient(

@@ -29,8 +29,10 @@ from deployments import apply, fork_server
 from deployments.local.demo import BUCKET
 from deployments.local.stack import Stack
 from deployments.local.supabase import keys
+from flows import tls
 from flows.erase_user import erase_user
 from flows.full_pass import full_pass
+from flows.records import Step
 from flows.regenerate_sections import regenerate_sections
 from flows.retry_failed import retry_failed
 
@@ -48,14 +50,17 @@ class FullPassService:
         self._began = datetime.now(UTC)
         key = stack.environment["SUPABASE_SERVICE_KEY"]
         headers = {"apikey": key, "Authorization": f"Bearer {key}"}
-        self.supabase = httpx.Client(base_url=stack.url("gateway"), headers=headers, timeout=_WAIT_SECONDS)
+        self.supabase = httpx.Client(
+            base_url=stack.url("gateway"), headers=headers, timeout=_WAIT_SECONDS, verify=tls.context()
+        )
         self.prefect = stack.prefect_client(_WAIT_SECONDS)
         self.webhook = httpx.Client(
             base_url=stack.url("webhook"),
             headers={"Authorization": f"Bearer {stack.environment['WEBHOOK_KEY']}"},
             timeout=_WAIT_SECONDS,
+            verify=tls.context(),
         )
-        self.messages = httpx.Client(base_url=stack.url("messages"), timeout=_WAIT_SECONDS)
+        self.messages = httpx.Client(base_url=stack.url("messages"), timeout=_WAIT_SECONDS, verify=tls.context())
 
     def __enter__(self) -> "FullPassService":
         # Ticks come when a test makes them.
@@ -368,9 +373,14 @@ class FullPassService:
         return found
 
     def task_runs(self, run_id: str) -> list[Json]:
+        """The task runs of a run that has ended, once those of all steps are recorded."""
         body = {"flow_runs": {"id": {"any_": [run_id]}}, "limit": 200}
-        found: list[Json] = self.prefect.post("/task_runs/filter", json=body).raise_for_status().json()
-        return found
+
+        def read() -> list[Json]:
+            found: list[Json] = self.prefect.post("/task_runs/filter", json=body).raise_for_status().json()
+            return found
+
+        return self.wait(read, lambda runs: set(Step) <= {run["name"] for run in runs if run["state_type"] in FINAL})
 
     def log(self, run_id: str) -> list[str]:
         """All messages of the run's log, once the flow's own last one has arrived."""

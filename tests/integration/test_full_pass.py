@@ -435,7 +435,7 @@ def test_a_second_run_for_the_same_user_ends_at_once_and_changes_nothing(service
     assert (second_run["state_type"], second_run["state_name"]) == ("CANCELLED", "Not run")
     assert f"NotOwner: flow run {run_id} has this user" in second_run["state"]["message"]
     assert f"user:{user_id}" in second_run["tags"]
-    assert service.task_runs(second_run["id"]) == []  # of which one would be red
+    assert service.boundaries(second_run["id"]) == []  # no step was begun, of which one would be red
     assert service.row(user_id) == before
 
 
