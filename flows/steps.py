@@ -61,13 +61,17 @@ async def _nothing() -> None:
 
 @dataclass
 class RunRecord:
-    """What a run has done so far. `changed` and `progressed` are awaited when there is more to show of it."""
+    """What a run has done so far. `changed` and `progressed` are awaited when there is more to show of it.
+
+    `required`: when the run may have been deleted; it raises RunDeleted.
+    """
 
     steps: dict[Step, StepFigures] = field(default_factory=dict)  # those that have begun, in that order
     asked: int = 0  # questions of a long step that are answered
     to_ask: int = 0
     changed: Callable[[], Awaitable[None]] = _nothing
     progressed: Callable[[], Awaitable[None]] = _nothing
+    required: Callable[[], Awaitable[None]] = _nothing
 
     def figure(self, step: Step, name: str) -> Figure:
         """0 when the step has not told it."""
@@ -148,6 +152,12 @@ def current_run() -> FlowRun:
     assert context is not None
     assert context.flow_run is not None
     return context.flow_run
+
+
+async def require_run() -> None:
+    """Raises RunDeleted when somebody has deleted the flow run that is being executed."""
+    if record := _record.get(None):
+        await record.required()
 
 
 class Progress:

@@ -27,7 +27,7 @@ from flows.llm.client import current_model
 from flows.records import ChunkOutcome, FoundFact, RunFile, Step, StoredChunk
 from flows.runs.tag_slots import SLOT_TAG
 from flows.settings import ModelSettings, PassSettings
-from flows.steps import StepFigures, run_id
+from flows.steps import StepFigures, require_run, run_id
 from flows.store.client import current_store
 
 _OLDER_AT_ONCE = 200
@@ -118,6 +118,8 @@ async def _answer_from_slots(pending: PendingChunks) -> None:
 
     async def on_look() -> None:
         limiter.share = sharing.part
+        if sharing.is_missing:
+            await require_run()
         await pending.save_cost()
 
     limiter, sharing = current_model().rate_limiter, SlotSharing(run_id(), hold, pending.has_more)

@@ -13,6 +13,7 @@ import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.exceptions import PrefectHTTPStatusError
 
+from flows.errors import FullPassError
 from flows.runs import tag_slots
 from flows.settings import fact_extraction_concurrency
 
@@ -34,11 +35,14 @@ class SlotSharing:
         self._part = 1.0
         self._look_seconds = _LOOK_SECONDS
         self._held: set[Slot] = set()
+        self._was_known = False
+        #: Whether the server knows no more that this run extracts, as when somebody has deleted the run.
+        self.is_missing = False
 
     async def run(self, prefect: PrefectClient, on_look: Callable[[], Awaitable[None]]) -> None:
         """Holds slots until there is no more work; `on_look` is awaited every few seconds.
 
-        Raises what the first failing holder raised, once the others have ended.
+        Raises what the first failing holder or look raised, once the others have ended.
         """
         holders: dict[asyncio.Task[None], Slot] = {}
         looked_at = -_MOST_LOOK_SECONDS
@@ -46,7 +50,10 @@ class SlotSharing:
             if time.monotonic() - looked_at >= self._look_seconds:
                 self._share = await self._current_share(prefect)
                 looked_at = time.monotonic()
-                await on_look()
+                try:
+                    await on_look()
+                except FullPassError as error:
+                    self._problem = self._problem or error
             while self._wants_more() and len(self._held) < self._share:
                 slot = self._next_slot()
                 holders[asyncio.create_task(self._hold_one(slot))] = slot
@@ -99,6 +106,8 @@ class SlotSharing:
             others = await tag_slots.extracting_runs(prefect)
         except (httpx.HTTPError, PrefectHTTPStatusError):
             return self._share or fact_extraction_concurrency()
+        self.is_missing = self._was_known and self._run_id not in others
+        self._was_known = self._was_known or self._run_id in others
         runs = sorted(others | {self._run_id})
         self._look_seconds = min(_LOOK_SECONDS * max(len(runs) / _RUNS_AT_FULL_PACE, 1), _MOST_LOOK_SECONDS)
         mine = share(limit, runs, self._run_id, time.time())

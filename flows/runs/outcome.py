@@ -56,7 +56,7 @@ def as_state(body: Callable[P, Awaitable[dict[str, Any]]]) -> Callable[P, Awaita
         quiet.hush()
         began, record = time.monotonic(), RunRecord()
         report = RunReport(user_id, current_run(), record)
-        record.changed, record.progressed = report.update, report.progress
+        record.changed, record.progressed, record.required = report.update, report.progress, report.require_run
         with steps.recording(record):
             try:
                 state = await _completed(user_id, record, await body(*args, **kwargs), began)

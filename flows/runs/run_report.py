@@ -166,6 +166,12 @@ class RunReport:
                 else:
                     await prefect.update_artifact(self._bar, ArtifactUpdate(data=percent, description=told))
 
+    async def require_run(self) -> None:
+        """Raises RunDeleted when somebody has deleted the run; a server that does not answer says nothing of it."""
+        with contextlib.suppress(*_AWAY):
+            async with get_client() as prefect:
+                await self._require(prefect)
+
     async def _require(self, prefect: PrefectClient) -> None:
         """Raises RunDeleted. Of a server that has lost its data the deployment is gone, too: then the pass goes on."""
         try:

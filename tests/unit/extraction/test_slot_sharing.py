@@ -4,7 +4,7 @@ import httpx
 import pytest
 from prefect.client.schemas.objects import StateType
 
-from flows.errors import BudgetReached
+from flows.errors import BudgetReached, RunDeleted
 from flows.extraction.slot_sharing import SlotSharing, share
 from tests.unit import virtual_time
 from tests.unit.waiting import until
@@ -142,6 +142,41 @@ def test_a_holder_that_fails_ends_the_others_and_its_error_is_raised(prefect):
     with pytest.raises(BudgetReached):
         asyncio.run(run())
     assert len(released) == 2
+
+
+def test_what_a_look_raises_ends_the_holders_and_is_raised(prefect):
+    work = Work(10)
+
+    async def look():
+        if work.holding:
+            work.go_on.set()
+            raise RunDeleted("deleted")
+
+    async def run():
+        await SlotSharing("mine", work.hold, work.has_more).run(prefect, look)
+
+    with pytest.raises(RunDeleted):
+        virtual_time.run(run())
+    assert (work.holding, work.left) == (0, 7)
+
+
+def test_a_run_of_which_the_server_knew_that_it_extracts_is_missed(prefect):
+    mine = prefect.run(StateType.RUNNING)
+    work = Work(1)
+    missing = []
+
+    async def look():
+        missing.append(sharing.is_missing)
+        if len(missing) == 1:  # at first the server may not have heard of it yet
+            prefect.extracting(mine)
+        elif len(missing) == 3:
+            prefect.task_runs.clear()
+        elif len(missing) == 4:
+            work.go_on.set()
+
+    sharing = SlotSharing(str(mine.id), work.hold, work.has_more)
+    virtual_time.run(sharing.run(prefect, look))
+    assert missing == [False, False, False, True]
 
 
 def test_a_server_that_does_not_answer_changes_nothing(prefect, monkeypatch):

@@ -155,7 +155,10 @@ def test_a_run_that_was_deleted_stops_at_the_next_step_or_within_seconds_of_ques
     async def progress():
         await (await report()).progress()
 
-    for shown in (first_update, progress):
+    async def required():
+        await (await report()).require_run()
+
+    for shown in (first_update, progress, required):
         with pytest.raises(RunDeleted, match="POST /retry-full-pass"):
             asyncio.run(shown())
 
