@@ -6,7 +6,8 @@
     failed      attempts, error, next_retry_at; whoever writes it, also of a run that died without a word
     exhausted   attempts, error: it was the last attempt
 
-The resource is the user, `soulprint.user.<id>`; the flow run is related to it.
+The resource is the user, `soulprint.user.<id>`; the flow run is related to it. Of `soulprint.flow-run.deleted` it is
+the flow run.
 """
 
 import threading
@@ -28,6 +29,15 @@ def emit(what: What, user_id: UUID, run_id: str, figures: Mapping[str, Any]) -> 
         resource={"prefect.resource.id": f"soulprint.user.{user_id}", "soulprint.user-id": str(user_id)},
         related=[{"prefect.resource.id": f"prefect.flow-run.{run_id}", "prefect.resource.role": "flow-run"}],
         payload=dict(figures),
+    )
+
+
+def emit_deleted(run_id: str) -> None:
+    """Says of a flow run that somebody has deleted that it is at its end: its silence then means nothing."""
+    emit_event(
+        event="soulprint.flow-run.deleted",
+        resource={"prefect.resource.id": f"prefect.flow-run.{run_id}"},
+        related=[{"prefect.resource.id": "prefect.tag.soulprint", "prefect.resource.role": "tag"}],
     )
 
 

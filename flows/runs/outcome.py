@@ -68,6 +68,8 @@ def as_state(body: Callable[P, Awaitable[dict[str, Any]]]) -> Callable[P, Awaita
                         await report.end("Suspended" if isinstance(signal, Pause) else "Interrupted")
                 raise
         await report.end(state.name or "", state.message or "")
+        if report.is_deleted:
+            events.emit_deleted(run_id())
         await asyncio.to_thread(events.deliver)
         return state
 

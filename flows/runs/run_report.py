@@ -80,7 +80,7 @@ class RunReport:
         self._began = datetime.now(UTC)
         self._usage = RunUsage()
         self._report: UUID | None = None
-        self._is_deleted = False
+        self.is_deleted = False  # somebody has deleted the run
         self._shown_at = -_REPORT_SECONDS
         self._loop = asyncio.get_running_loop()
         self._waiting: asyncio.Task[None] | None = None
@@ -94,7 +94,7 @@ class RunReport:
 
         Raises RunDeleted when nobody wants to see it any more.
         """
-        if self._is_deleted:
+        if self.is_deleted:
             raise RunDeleted(_DELETED)
         if asyncio.get_running_loop() is not self._loop:  # step 9 has one of its own
             asyncio.run_coroutine_threadsafe(self.update(), self._loop)
@@ -119,13 +119,13 @@ class RunReport:
             self._usage = current_model().usage
         with contextlib.suppress(*_AWAY):
             async with self._showing, get_client() as prefect:
-                if not self._is_deleted:
+                if not self.is_deleted:
                     await self._require(prefect)
                 elif self._report is None:
                     return
                 if self._report is None:
                     self._before = await _link_from_the_run_before(prefect, self._user_id, self._run)
-                told = self._markdown(heading, "" if self._is_deleted else remedy(state, self._user_id))
+                told = self._markdown(heading, "" if self.is_deleted else remedy(state, self._user_id))
                 if self._report is None:
                     self._report = await self._made(prefect, "markdown", told, heading, key(self._user_id))
                 else:
@@ -179,7 +179,7 @@ class RunReport:
         except ObjectNotFound:
             if self._run.deployment_id is not None:
                 await prefect.read_deployment(self._run.deployment_id)
-                self._is_deleted = True
+                self.is_deleted = True
                 raise RunDeleted(_DELETED) from None
 
     async def _label(self) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from deployments.local.stack import Stack
+from flows import events
 from tests.integration.service import FullPassService, Json, simple_export
 
 Lost = dict[str | tuple[str, str], tuple[UUID, str]]
@@ -43,6 +44,24 @@ def silent(service: FullPassService, state: str, name: str) -> str:
     return run_id
 
 
+def deleted(service: FullPassService) -> str:
+    """A run that was at work, has noticed that somebody has deleted it, and has ended; returns its id."""
+    run_id = silent(service, "RUNNING", "Running")
+    service.prefect.delete(f"/flow_runs/{run_id}").raise_for_status()
+    with service._environment({}):
+        events.emit_deleted(run_id)
+        events.deliver()
+    return run_id
+
+
+def of_automations(service: FullPassService, run_ids: list[str]) -> list[Json]:
+    """What automations have done about some runs."""
+    about = {"id": [f"prefect.flow-run.{run_id}" for run_id in run_ids]}
+    asked = {"filter": {"event": {"prefix": ["prefect.automation.action"]}, "any_resource": about}}
+    found: list[Json] = service.prefect.post("/events/filter", json=asked).raise_for_status().json()["events"]
+    return found
+
+
 def limit_passes(service: FullPassService, limit: int) -> None:
     queue = service.prefect.get("/work_pools/full-pass/queues/passes").raise_for_status().json()
     service.prefect.patch(f"/work_queues/{queue['id']}", json={"concurrency_limit": limit}).raise_for_status()
@@ -69,6 +88,8 @@ def lost(stack: Stack) -> Iterator[Lost]:
         other = service.new_user()
         path = service.upload(other, simple_export("I like tea."))
         never_begun = made(service, "PENDING", user_id=str(other), storage_path=path)
+        left_alone: Lost = {state: (service.new_user(), silent(service, *state)) for state in LEFT_ALONE}
+        left_alone["deleted"] = service.new_user(), deleted(service)
         fourth = service.new_user()
         path = service.upload(fourth, simple_export("I like tea."))
         begun = made(service, "PENDING", user_id=str(fourth), storage_path=path)
@@ -78,13 +99,13 @@ def lost(stack: Stack) -> Iterator[Lost]:
         limit_passes(service, 0)
         third = service.new_user()
         waiting = service.trigger(third, service.upload(third, simple_export("I like tea.")))
-        left_alone = {state: (service.new_user(), silent(service, *state)) for state in LEFT_ALONE}
         yield {
             "killed": (user_id, run_id),
             "never begun": (other, never_begun),
             "begun": (fourth, begun),
             "waiting": (third, waiting),
-        } | left_alone
+            **left_alone,
+        }
         limit_passes(service, 4)
 
 
@@ -217,8 +238,8 @@ def test_a_run_that_waits_for_a_place_in_the_queue_is_never_taken_for_lost(servi
     assert service.succeeded(user_id)["full_pass_run_id"] == run_id
 
 
-def test_a_run_that_is_suspended_or_has_ended_under_a_name_of_its_own_is_left_alone(service, noticed):
+def test_a_run_that_is_suspended_or_deleted_or_has_ended_under_a_name_of_its_own_is_left_alone(service, noticed):
     assert [service.run(noticed[state][1])["state_name"] for state in LEFT_ALONE] == [name for _, name in LEFT_ALONE]
-    about = [{"id": [f"prefect.flow-run.{noticed[state][1]}"]} for state in LEFT_ALONE]
-    asked = {"filter": {"event": {"prefix": ["prefect.automation"]}, "any_resource": about}}
-    assert service.prefect.post("/events/filter", json=asked).raise_for_status().json()["events"] == []
+    # Its silence began after theirs.
+    service.wait(lambda: of_automations(service, [noticed["begun"][1]]), bool)
+    assert of_automations(service, [noticed[state][1] for state in (*LEFT_ALONE, "deleted")]) == []
