@@ -373,14 +373,17 @@ class FullPassService:
         return found
 
     def task_runs(self, run_id: str) -> list[Json]:
-        """The task runs of a run that has ended, once those of all steps are recorded."""
+        """As far as the server has recorded them, which takes a second."""
         body = {"flow_runs": {"id": {"any_": [run_id]}}, "limit": 200}
+        found: list[Json] = self.prefect.post("/task_runs/filter", json=body).raise_for_status().json()
+        return found
 
-        def read() -> list[Json]:
-            found: list[Json] = self.prefect.post("/task_runs/filter", json=body).raise_for_status().json()
-            return found
-
-        return self.wait(read, lambda runs: set(Step) <= {run["name"] for run in runs if run["state_type"] in FINAL})
+    def all_task_runs(self, run_id: str) -> list[Json]:
+        """Those of a run that has ended, once those of all steps are recorded."""
+        return self.wait(
+            lambda: self.task_runs(run_id),
+            lambda runs: set(Step) <= {run["name"] for run in runs if run["state_type"] in FINAL},
+        )
 
     def log(self, run_id: str) -> list[str]:
         """All messages of the run's log, once the flow's own last one has arrived."""

@@ -116,7 +116,7 @@ def test_the_readme_shows_what_a_run_of_the_sample_prints(service, sample_run):
 @pytest.mark.xdist_group("stack, sample run")
 def test_prefect_shows_a_task_per_step_and_extraction_under_its_tag(service, sample_run):
     _, run_id, _ = sample_run
-    runs = service.task_runs(run_id)
+    runs = service.all_task_runs(run_id)
     calls = service.row(sample_run[0])["import_cost_json"]["by_step"][0]["calls"]
     batches = [f"extract_facts {number}/{calls}" for number in (1, 2, 3)]
     assert {run["name"] for run in runs} == {*Step, *batches, "summarise"}
@@ -258,7 +258,7 @@ def test_when_v2_fails_the_run_completes_and_the_old_sections_stay(service):
     (scheduled,) = service.made_runs(user_id)
     assert {"trigger:retry", f"user:{user_id}"} <= set(service.run(scheduled)["tags"])
     assert (row["soul_md"], row["tools_md"], row["soulprint_text"]) == ('"old soul"', '"old tools"', "old text")
-    states = {run["name"]: run["state_type"] for run in service.task_runs(run_id)}
+    states = {run["name"]: run["state_type"] for run in service.all_task_runs(run_id)}
     assert states["v2_regeneration"] == "FAILED"
     (report,) = service.artifacts(run_id, "markdown")
     assert "- Sections left as they were: step=v2_regeneration: InvalidReply: " in report["data"]
@@ -447,10 +447,11 @@ def test_a_cancelled_run_is_failed_by_the_operator_and_not_retried(cancelled_run
 
 
 @pytest.mark.xdist_group("stack, hanging run")
-def test_a_second_run_that_ended_at_once_stays_without_consequence(service, cancelled_run):
+def test_a_second_run_that_ended_at_once_stays_without_consequence(service, second_run, cancelled_run):
     user_id, before = cancelled_run
     service.tick()
     assert service.row(user_id) == before
+    assert service.task_runs(second_run["id"]) == []  # of which one would be red
 
 
 def test_a_user_whose_run_is_dead_is_taken_over(service):

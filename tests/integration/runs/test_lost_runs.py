@@ -57,7 +57,7 @@ def deleted(service: FullPassService) -> str:
 def of_automations(service: FullPassService, run_ids: list[str]) -> list[Json]:
     """What automations have done about some runs."""
     about = {"id": [f"prefect.flow-run.{run_id}" for run_id in run_ids]}
-    asked = {"filter": {"event": {"prefix": ["prefect.automation.action"]}, "any_resource": about}}
+    asked = {"filter": {"event": {"prefix": ["prefect.automation"]}, "any_resource": about}}
     found: list[Json] = service.prefect.post("/events/filter", json=asked).raise_for_status().json()["events"]
     return found
 
