@@ -6,6 +6,7 @@ Takes a text; gives where in it the values of secrets stand (`find`), or the tex
 a text itself calls a key (`labelled_keys`) or a password (`passwords`). A mention is no value. May import: nothing.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator
 
 from flows.masking import addresses, check_digits, issued_keys, labelled_keys, passwords
@@ -17,7 +18,21 @@ _DETECTORS = (issued_keys.found, check_digits.found, addresses.found, labelled_k
 
 
 def find(text: str) -> list[Secret]:
-    """The secrets of a text, in order; none overlaps another."""
+    """The secrets of a text, in order; none overlaps another.
+
+    Also those that look like one only when the others are masked, as a number does that was called an order's by a
+    word which is in a key.
+    """
+    secrets = _find(text)
+    while secrets:
+        every = _apart([*secrets, *_unmasked(_find(masked(text, secrets)), secrets)])
+        if every == secrets:
+            break
+        secrets = every
+    return secrets
+
+
+def _find(text: str) -> list[Secret]:
     folded = Folded(text)
     every = [secret for found in _DETECTORS for secret in found(folded)]
     return [folded.original(secret) for secret in _apart(every)]
@@ -42,6 +57,27 @@ def _pieces(text: str, secrets: list[Secret]) -> Iterator[str]:
         yield secret.mask()
         end = secret.end
     yield text[end:]
+
+
+def _unmasked(found: list[Secret], secrets: list[Secret]) -> Iterator[Secret]:
+    """Where in a text stands what was found in it with a mask at each of the secrets; of a mask, all of its secret."""
+    begins, longer = [], 0
+    for secret in secrets:
+        begins.append(secret.start + longer)
+        longer += len(secret.mask()) - (secret.end - secret.start)
+
+    def place(index: int) -> tuple[int, int]:
+        """Of a character: where it begins and ends."""
+        number = bisect_right(begins, index) - 1
+        if number < 0:
+            return index, index + 1
+        behind = index - begins[number] - len(secrets[number].mask())
+        if behind < 0:
+            return secrets[number][:2]
+        return secrets[number].end + behind, secrets[number].end + behind + 1
+
+    for each in found:
+        yield Secret(place(each.start)[0], place(each.end - 1)[1], each.kind)
 
 
 def _apart(secrets: list[Secret]) -> list[Secret]:

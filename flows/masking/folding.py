@@ -30,8 +30,7 @@ class Folded:
         if not text.isascii():
             text = _LOOKS_LIKE_ASCII.sub(_ascii, text)
             text = self._without_invisible(text)
-        # The words of a mask are no label of what stands behind it; what stands here is a placeholder everywhere.
-        self.text = _MASK.sub(lambda mask: "x" * len(mask.group()), text) if _MASK_BEGINS in text else text
+        self.text = _MASK.sub(_placeholder, text) if _MASK_BEGINS in text else text
 
     @cached_property
     def lower(self) -> str:
@@ -59,6 +58,11 @@ class Folded:
             length += len(piece)
             self._removed.append(length)
         return "".join(pieces)
+
+
+def _placeholder(mask: re.Match[str]) -> str:
+    """What is one everywhere, as the words of a mask are no label of what follows; and no part of a word beside it."""
+    return f"[{'x' * (len(mask.group()) - 2)}]"
 
 
 def _ascii(match: re.Match[str]) -> str:

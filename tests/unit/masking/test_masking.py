@@ -102,6 +102,7 @@ PIECES = (
         "[secret: PIN]",
     ),
 )
+_KEY = f"-----BEGIN EC PRIVATE KEY-----\n{'MFyzcsSVO6ChwGyUPC2uCKDJEd21tE8tiPyKdnfw' * 4}=="
 TEXTS = st.lists(st.sampled_from(PIECES) | st.text(max_size=20), max_size=6).map("".join)
 
 
@@ -111,6 +112,9 @@ TEXTS = st.lists(st.sampled_from(PIECES) | st.text(max_size=20), max_size=6).map
 @example(
     'secret_access_key = XghYA/9RNTvGU+cqNGTIgk0z1HmU9IeCDth63guwself.password = passwordDB_PASSWORD: "sunny-day-77"'
 )
+@example(f"{_KEY}-----END EC PRIVATE KEY-----pedido n.º 4111111111111111 sin enviar")
+@example(f"{_KEY}pedido n.º 4111111111111111 sin enviar")
+@example("pedido PIN: 4711, 4111111111111111")
 def test_a_masked_text_stays_as_it_is_and_secrets_stand_in_order(text):
     places = [place for secret in find(text) for place in secret[:2]]
     assert places == sorted(places)
