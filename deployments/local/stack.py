@@ -248,6 +248,8 @@ class Stack:
             # How long a run waits until a worker takes it, at most. Asking twice a second takes a fifth of a core.
             "PREFECT_WORKER_QUERY_SECONDS": "2",
             "PREFECT_LOGGING_HANDLERS_CONSOLE_STREAM": "ext://sys.stdout",
+            # Each client asks for a token first, which this server, as is the default, has not.
+            "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",
             "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.5",
             "SPOOL_DIR": str(self.state / "spool"),
             "WEBHOOK_KEY": inherited.get("WEBHOOK_KEY") or own["webhook_key"],

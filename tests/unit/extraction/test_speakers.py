@@ -116,7 +116,7 @@ def real_turns(talk, chunk):
         yield marks.Part(speaker.lower(), text[start:end], day)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(MESSAGES, TEXTS)
 def test_the_turns_that_can_be_read_from_a_prompt_are_the_real_ones(messages, title):
     talk = conversation(messages, title)

@@ -124,7 +124,7 @@ def test_a_slot_of_hundreds_has_no_large_cluster_and_keeps_what_is_said_again_to
 def test_the_order_of_the_facts_changes_nothing():
     facts = [fact for pair in PAIRS for fact in pair.statements()] + others(300)
     expected = [[facts[index].key for index in cluster] for cluster in clusters(facts)]
-    for seed in range(20):
+    for seed in range(8):
         shuffled = random.Random(seed).sample(facts, len(facts))
         assert [[shuffled[index].key for index in cluster] for cluster in clusters(shuffled)] == expected
 
@@ -154,7 +154,7 @@ def test_facts_without_a_letter_bear_it():
 
 # Hostile facts
 
-_MANY = 10_000  # `make bench-memory` takes 100,000
+_MANY = 4_000  # `make bench-memory` takes 100,000
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_hostile_facts_cost_no_more_than_others(text):
     facts = [statement(text.format(number), said=str(number)) for number in range(_MANY)]
     began = time.process_time()
     found = clusters(facts)
-    assert time.process_time() - began < 15
+    assert time.process_time() - began < 6
     assert max(map(len, found), default=0) <= LARGEST
 
 
