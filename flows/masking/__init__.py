@@ -24,12 +24,7 @@ def find(text: str) -> list[Secret]:
     word which is in a key.
     """
     secrets = _find(text)
-    while secrets:
-        every = _apart([*secrets, *_unmasked(_find(masked(text, secrets)), secrets)])
-        if every == secrets:
-            break
-        secrets = every
-    return secrets
+    return _apart([*secrets, *_unmasked(_find(masked(text, secrets)), secrets)]) if secrets else []
 
 
 def _find(text: str) -> list[Secret]:
