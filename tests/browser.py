@@ -25,8 +25,10 @@ def found() -> str | None:
 
 
 @contextlib.contextmanager
-def window(address: str, password: str = "") -> Iterator["Page"]:
-    """A page of a browser of its own, for as long as a person has it open; `password`: what the server may ask for.
+def window(address: str, password: str = "", origin: str = "") -> Iterator["Page"]:
+    """A page of a browser of its own, for as long as a person has it open.
+
+    password: what the server at `address` may ask for, or the one at `origin`.
 
     What is expected of it may take two minutes, as it does on a machine that is busy otherwise. Until it is closed,
     nothing in this thread can run an event loop of its own.
@@ -41,7 +43,7 @@ def window(address: str, password: str = "") -> Iterator["Page"]:
             viewport={"width": WIDTH, "height": HEIGHT},
             locale="en-GB",
             timezone_id="UTC",
-            http_credentials={"username": "", "password": password} if password else None,
+            http_credentials={"username": "", "password": password, "origin": origin or address} if password else None,
         )
         context.set_default_timeout(1_000 * _SECONDS)
         yield context.new_page()

@@ -162,13 +162,13 @@ def test_a_browser_shows_the_whole_report_and_the_status_page(stack, service, sa
     from tests.integration.ui.prefect_ui import PrefectUi
 
     run = service.run(sample_run[1])
-    with browser.window(stack.url("prefect")) as page:
+    status_page = stack.url("webhook")
+    with browser.window(stack.url("prefect"), stack.environment["WEBHOOK_KEY"], status_page) as page:
         prefect_ui = PrefectUi(page, stack.prefect_login)
         prefect_ui.report(run)
         prefect_ui.sees(run["state"]["message"])
         assert prefect_ui.illegible() == []
-    with browser.window(stack.url("webhook"), stack.environment["WEBHOOK_KEY"]) as page:
-        page.goto(f"/status/{sample_run[0]}")
+        page.goto(f"{status_page}/status/{sample_run[0]}")
         assert "100 % done" in page.inner_text("main")
         assert browser.hindrances(page) == ""
 

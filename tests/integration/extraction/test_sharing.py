@@ -22,7 +22,7 @@ def test_two_runs_share_the_slots_and_the_one_that_is_left_takes_all(service):
     """One on the worker, one here: they meet on the server only."""
     service.messages.put("/_control", json={"latency_seconds": 2}).raise_for_status()
     long, short = (service.new_user() for _ in range(2))
-    first = service.start(user_id=str(long), storage_path=service.upload(long, export_of(120, "0 ")))
+    first = service.start(user_id=str(long), storage_path=service.upload(long, export_of(80, "0 ")))
     service.wait(lambda: holders(service, first), lambda held: held != [0])
     with service.running_here(short, service.upload(short, export_of(4, "1 "))):
         second = service.wait(lambda: service.row(short)["full_pass_run_id"], bool)
