@@ -8,6 +8,7 @@ from typing import Any
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.events.filters import AutomationFilter, AutomationFilterName
 from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.exceptions import ObjectNotFound
 from prefect.flows import Flow, load_flow_from_entrypoint
@@ -50,9 +51,11 @@ async def automations(prefect: PrefectClient) -> AsyncIterator[tuple[Sequence[Au
         ticks = (await prefect.read_deployment_by_name(wanted.TICKS)).id
     except ObjectNotFound:
         ticks = None
-    for should in wanted.automations(ApplySettings(), ticks):
-        found = await prefect.read_automations_by_name(should.name)
-        yield sorted(found, key=lambda each: (each.enabled, each.id)), should
+    all_wanted = list(wanted.automations(ApplySettings(), ticks))
+    named = AutomationFilter(name=AutomationFilterName(any_=[should.name for should in all_wanted]))
+    known = sorted(await prefect.read_automations(automations=named), key=lambda each: (each.enabled, each.id))
+    for should in all_wanted:
+        yield [found for found in known if found.name == should.name], should
 
 
 def of_automation(found: AutomationCore, should: AutomationCore) -> list[str]:

@@ -1,6 +1,7 @@
 """Whether the Prefect server has what `python -m deployments.apply` sets there and `prefect deploy` does not."""
 
 from prefect.client.orchestration import PrefectClient
+from prefect.events.filters import AutomationFilter, AutomationFilterName
 from prefect.exceptions import ObjectNotFound
 
 from flows.runs.tag_slots import SLOT_TAG
@@ -15,7 +16,10 @@ async def missing(prefect: PrefectClient) -> list[str]:
         await prefect.read_concurrency_limit_by_tag(SLOT_TAG)
     except ObjectNotFound:
         lacks.append(f"the limit of the tag {SLOT_TAG}: each run makes as many calls at a time as all should together")
-    for name in _AUTOMATIONS:
-        if not await prefect.read_automations_by_name(name):
-            lacks.append(f"the automation {name}: a run that is lost may be processing for ever")
-    return lacks
+    named = AutomationFilter(name=AutomationFilterName(any_=list(_AUTOMATIONS)))
+    known = {automation.name for automation in await prefect.read_automations(automations=named)}
+    return lacks + [
+        f"the automation {name}: a run that is lost may be processing for ever"
+        for name in _AUTOMATIONS
+        if name not in known
+    ]

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import httpx
 from prefect.client.schemas.objects import Artifact, FlowRun, State, StateType, TaskRun
 from prefect.client.schemas.sorting import FlowRunSort
+from prefect.events.filters import AutomationFilter
 from prefect.exceptions import ObjectNotFound
 
 from flows.runs.tag_slots import EXTRACTING_TAG, SLOT_TAG
@@ -160,8 +161,10 @@ class FakePrefect:
             raise ObjectNotFound(Exception("no such limit"))
         return Limit(self.limit, list(self.holders))
 
-    async def read_automations_by_name(self, name: str) -> list[str]:
-        return [name] if name in self.automations else []
+    async def read_automations(self, automations: AutomationFilter) -> list[SimpleNamespace]:
+        assert automations.name is not None
+        assert automations.name.any_ is not None
+        return [SimpleNamespace(name=name) for name in automations.name.any_ if name in self.automations]
 
     async def read_global_concurrency_limit_by_name(self, name: str) -> Limit:
         assert name == f"tag:{SLOT_TAG}"
