@@ -122,7 +122,7 @@ async def _answer_from_slots(pending: PendingChunks) -> None:
             await require_run()
         await pending.save_cost()
 
-    limiter, sharing = current_model().rate_limiter, SlotSharing(run_id(), hold, pending.has_more)
+    limiter, sharing = current_model().rate_limiter, SlotSharing(run_id(), hold, pending.calls_left)
     async with get_client() as prefect:
         try:
             await sharing.run(prefect, on_look)

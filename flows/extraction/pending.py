@@ -36,7 +36,6 @@ class PendingChunks:
         self.user_id, self.chunks_file, self.model, self.answered = user_id, chunks_file, model, answered
         self._pack_tokens = PassSettings().extraction_pack_tokens
         self._packs = self.packs()
-        self._next = next(self._packs, None)
         self._number = self._taken = 0
         self.chunk_count = self.call_count = self._prompt_tokens = 0
         for pack in self.packs():
@@ -49,12 +48,12 @@ class PendingChunks:
         """All of them from the start, without the chunks whose keys are in `besides`."""
         return packing.packs(self.chunks_file, (self.answered, besides), self._pack_tokens)
 
-    def has_more(self) -> bool:
-        return self._next is not None
+    def calls_left(self) -> int:
+        return self.call_count - self._taken
 
     def take(self) -> Pack | None:
         """The next pack, for one slot only."""
-        taken, self._next = self._next, next(self._packs, None)
+        taken = next(self._packs, None)
         self._taken += taken is not None
         return taken
 

@@ -24,12 +24,12 @@ _ROTATE_SECONDS = 30  # how long those who got one slot more than others keep it
 
 
 class SlotSharing:
-    """The slots that one run holds. `hold` takes one, works, and ends; `has_work` says whether another is of use."""
+    """The slots that one run holds. `hold` takes one, works, and ends; `calls_left` says how many nobody makes yet."""
 
-    def __init__(self, run_id: str, hold: Callable[["Slot"], Awaitable[None]], has_work: Callable[[], bool]):
+    def __init__(self, run_id: str, hold: Callable[["Slot"], Awaitable[None]], calls_left: Callable[[], int]):
         self._run_id = run_id
         self._hold = hold
-        self._has_work = has_work
+        self._calls_left = calls_left
         self._problem: BaseException | None = None
         self._share = 0
         self._part = 1.0
@@ -86,7 +86,8 @@ class SlotSharing:
         self._held.discard(slot)
 
     def _wants_more(self) -> bool:
-        return self._problem is None and self._has_work()
+        """Whether another slot is of use: each that is waited for is for one call."""
+        return self._problem is None and self._calls_left() > sum(not slot.is_taken for slot in self._held)
 
     def _next_slot(self) -> "Slot":
         slot = Slot(self)

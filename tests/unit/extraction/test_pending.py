@@ -57,7 +57,7 @@ async def ask_all(pending):
     async def hold(slot):
         await extract.extract_batch.fn(1, 1, pending, slot)
 
-    await SlotSharing(RUN, hold, pending.has_more).run(cast(Any, FakePrefect(limit=1)), pending.save_cost)
+    await SlotSharing(RUN, hold, pending.calls_left).run(cast(Any, FakePrefect(limit=1)), pending.save_cost)
 
 
 def run(model, work):
@@ -73,9 +73,9 @@ def test_a_slot_asks_until_nothing_is_left_and_each_answer_is_stored(model, supa
         pending = await pending_of(chunks_file)
         assert (pending.chunk_count, pending.call_count) == (3, 3)
         await ask_all(pending)
-        assert not pending.has_more()
+        assert pending.calls_left() == 0
         again = await pending_of(chunks_file)
-        assert (again.chunk_count, again.has_more()) == (0, False)
+        assert (again.chunk_count, again.calls_left()) == (0, 0)
         await again.save_cost()
 
     run(model, work)
@@ -254,7 +254,7 @@ def no_waiting(monkeypatch):
 
 def test_a_batch_answers_everything_at_half_the_price_and_is_forgotten(model, supabase, chunks_file):
     left, usage = answered_in_batches(model, chunks_file)
-    assert not left.has_more()
+    assert left.calls_left() == 0
     assert usage.calls == 3
     assert supabase.tables["extraction_batches"] == []
     assert {row["prompt_version"] for row in supabase.tables["chunk_facts"]} == {PROMPT_VERSION}
@@ -264,7 +264,7 @@ def test_what_expires_or_fails_is_handed_in_again_and_what_is_refused_is_recorde
     fails = {"kind": "status", "status": 500, "times": 1}
     faults = {"kind": "expire", "times": 1}, fails, {"kind": "refusal", "contains": "number 2"}
     left, _ = answered_in_batches(model, chunks_file, *faults)
-    assert not left.has_more()
+    assert left.calls_left() == 0
     outcomes = {row["chunk_key"][-1]: row["outcome"] for row in supabase.tables["chunk_facts"]}
     assert outcomes == {"0": "facts", "1": "facts", "2": "refused"}
 
@@ -277,7 +277,7 @@ def test_what_has_to_be_asked_differently_is_left_for_the_slots(model, chunks_fi
 def test_a_batch_that_the_api_does_not_know_is_handed_in_anew(model, supabase, chunks_file):
     supabase._full_pass_add_batch(str(USER), "msgbatch_gone", PROMPT_VERSION, MODEL, {"x": [f"{0:032x}"]})
     left, usage = answered_in_batches(model, chunks_file)
-    assert not left.has_more()
+    assert left.calls_left() == 0
     assert usage.calls == 3
 
 
@@ -291,7 +291,7 @@ def test_a_batch_whose_results_are_gone_after_29_days_is_handed_in_anew(model, s
         return left, client.usage.total()
 
     left, usage = run(model, work)
-    assert not left.has_more()
+    assert left.calls_left() == 0
     assert usage.calls == 3
 
 

@@ -30,14 +30,15 @@ class Work:
     def __init__(self, packs):
         self.left = packs
         self.holding = 0
-        self.most = 0
+        self.most = self.begun = 0
         self.go_on = asyncio.Event()
 
-    def has_more(self):
-        return self.left > 0
+    def calls_left(self):
+        return self.left
 
     async def hold(self, slot):
         slot.take()
+        self.begun += 1
         self.holding += 1
         self.most = max(self.most, self.holding)
         try:
@@ -57,7 +58,7 @@ def shared(prefect, work, scenario, mine="mine"):
     """Runs the sharing beside a scenario of what happens meanwhile."""
 
     async def both():
-        sharing = SlotSharing(mine, work.hold, work.has_more)
+        sharing = SlotSharing(mine, work.hold, work.calls_left)
         running = asyncio.create_task(sharing.run(prefect, nothing))
         await scenario(running)
         await running
@@ -91,10 +92,23 @@ def test_its_part_of_the_rate_limits_is_that_of_the_slots_and_never_nothing(pref
         work.left = 0
 
     work = Work(1)
-    sharing = SlotSharing("mine", work.hold, work.has_more)
+    sharing = SlotSharing("mine", work.hold, work.calls_left)
     work.go_on.set()
     asyncio.run(sharing.run(prefect, look))
     assert parts == [part]
+
+
+def test_no_more_slots_are_held_than_there_are_calls(prefect):
+    """Others have use for them, and each that is taken in vain is a task run that shows nothing."""
+    prefect.limit = 6
+    work = Work(2)
+
+    async def scenario(running):
+        await until(lambda: work.holding == 2)
+        work.go_on.set()
+
+    shared(prefect, work, scenario)
+    assert (work.left, work.begun) == (0, 2)
 
 
 def test_a_run_that_is_not_running_any_more_has_no_share(prefect):
@@ -137,7 +151,7 @@ def test_a_holder_that_fails_ends_the_others_and_its_error_is_raised(prefect):
         released.append(slot)
 
     async def run():
-        await SlotSharing("mine", hold, work.has_more).run(prefect, nothing)
+        await SlotSharing("mine", hold, work.calls_left).run(prefect, nothing)
 
     with pytest.raises(BudgetReached):
         asyncio.run(run())
@@ -153,7 +167,7 @@ def test_what_a_look_raises_ends_the_holders_and_is_raised(prefect):
             raise RunDeleted("deleted")
 
     async def run():
-        await SlotSharing("mine", work.hold, work.has_more).run(prefect, look)
+        await SlotSharing("mine", work.hold, work.calls_left).run(prefect, look)
 
     with pytest.raises(RunDeleted):
         virtual_time.run(run())
@@ -174,7 +188,7 @@ def test_a_run_of_which_the_server_knew_that_it_extracts_is_missed(prefect):
         elif len(missing) == 4:
             work.go_on.set()
 
-    sharing = SlotSharing(str(mine.id), work.hold, work.has_more)
+    sharing = SlotSharing(str(mine.id), work.hold, work.calls_left)
     virtual_time.run(sharing.run(prefect, look))
     assert missing == [False, False, False, True]
 
@@ -196,7 +210,7 @@ def test_a_server_that_does_not_answer_changes_nothing(prefect, monkeypatch):
 
 
 def test_only_as_many_slots_are_released_as_are_too_many():
-    sharing = SlotSharing("mine", Work(1).hold, lambda: True)
+    sharing = SlotSharing("mine", Work(1).hold, lambda: 1)
     slots = [sharing._next_slot() for _ in range(5)]
     sharing._share = 3
     for slot in slots:
@@ -218,7 +232,7 @@ def test_the_more_runs_extract_the_less_often_each_asks(prefect, others, looks):
         seen.append(None)
 
     async def a_minute():
-        running = asyncio.create_task(SlotSharing("mine", work.hold, work.has_more).run(prefect, look))
+        running = asyncio.create_task(SlotSharing("mine", work.hold, work.calls_left).run(prefect, look))
         await asyncio.sleep(59.9)
         work.go_on.set()
         await running
@@ -242,7 +256,7 @@ def test_a_run_that_has_failed_waits_for_no_slot_that_others_have(prefect):
         raise BudgetReached("$1 is spent")
 
     async def scenario():
-        running = asyncio.create_task(SlotSharing("mine", hold, lambda: True).run(prefect, nothing))
+        running = asyncio.create_task(SlotSharing("mine", hold, lambda: 2).run(prefect, nothing))
         await until(lambda: bool(told))
         answered.set()
         with pytest.raises(BudgetReached):
