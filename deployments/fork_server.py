@@ -165,11 +165,16 @@ def _serve(requests: socket.socket) -> socket.socket:
         if not wish:  # the worker has ended
             os._exit(0)
         asking = socket.socket(fileno=descriptors[0])
-        if wish == _FORK and (pid := os.fork()) == 0:
-            requests.close()
-            for number, handler in usual.items():
-                signal.signal(number, handler)
-            return asking
+        if wish == _FORK:
+            # What reaches the run before it has its handlers waits for them, or it would be ignored as here.
+            signal.pthread_sigmask(signal.SIG_BLOCK, _OF_A_GROUP)
+            if (pid := os.fork()) == 0:
+                requests.close()
+                for number, handler in usual.items():
+                    signal.signal(number, handler)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _OF_A_GROUP)
+            if pid == 0:
+                return asking
         with asking, contextlib.suppress(OSError):  # the worker may end at any time
             answer = pid if wish == _FORK else _exit_code(int(asking.recv(32)))
             asking.sendall(b"%d\n" % answer)

@@ -15,12 +15,22 @@ from deployments import ROOT
 from tests.conftest import clean_environment
 
 #: A worker's part: starts what each line asks for, and writes its number, and its exit code.
-_WORKER = """
-import asyncio, json, os, sys
+_WORKER = '''
+import asyncio, json, os, signal, sys, time
 from pathlib import Path
 from deployments import fork_server
 from prefect.runner import _starter_engine
 
+def slow(fork=os.fork, worker=os.getpid()):
+    """A run is slow to begin, until a signal waits for it; two seconds at most."""
+    pid = fork()
+    deadline = time.monotonic() + 2
+    while pid == 0 and os.getppid() != worker and not signal.sigpending() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return pid
+
+if "SLOW" in os.environ:
+    os.fork = slow
 fork_server._IMPORTED = ("prefect.flow_engine",)
 fork_server.start()
 
@@ -37,12 +47,12 @@ async def main():
         print(process.returncode, flush=True)
 
 asyncio.run(main())
-"""
+'''
 
 
 class Worker:
-    def __init__(self, api: str):
-        environment = {**clean_environment(), "PREFECT_API_URL": api}
+    def __init__(self, api: str, **more: str):
+        environment = {**clean_environment(), "PREFECT_API_URL": api, **more}
         command = [sys.executable, "-c", _WORKER]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         self.process: Any = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **pipes)
@@ -69,8 +79,8 @@ def silent() -> Iterator[str]:
 
 
 @pytest.fixture
-def worker(silent: str) -> Iterator[Worker]:
-    worker = Worker(silent)
+def worker(silent: str, request: pytest.FixtureRequest) -> Iterator[Worker]:
+    worker = Worker(silent, **getattr(request, "param", {}))
     yield worker
     for process in (*psutil.Process(worker.process.pid).children(recursive=True), worker.process):
         process.kill()
@@ -96,6 +106,14 @@ def test_runs_begin_without_it_and_end_without_it(worker):
     alone = worker.starts(str(uuid4()))
     assert alone.ppid() == worker.process.pid
     alone.terminate()
+    assert worker.says() == -15
+
+
+@pytest.mark.parametrize("worker", [{"SLOW": "yes"}], indirect=True)
+def test_a_run_that_is_told_to_go_before_it_has_begun_goes(worker):
+    run = worker.starts(str(uuid4()))
+    run.terminate()
+    run.wait(60)
     assert worker.says() == -15
 
 
