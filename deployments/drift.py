@@ -8,13 +8,13 @@ from typing import Any
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.responses import DeploymentResponse
-from prefect.events.filters import AutomationFilter, AutomationFilterName
 from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.exceptions import ObjectNotFound
 from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 
 from deployments import WORK_POOL, wanted
+from flows.runs import applied
 from flows.runs.tag_slots import SLOT_TAG
 from flows.settings import ApplySettings, fact_extraction_concurrency
 
@@ -52,8 +52,8 @@ async def automations(prefect: PrefectClient) -> AsyncIterator[tuple[Sequence[Au
     except ObjectNotFound:
         ticks = None
     all_wanted = list(wanted.automations(ApplySettings(), ticks))
-    named = AutomationFilter(name=AutomationFilterName(any_=[should.name for should in all_wanted]))
-    known = sorted(await prefect.read_automations(automations=named), key=lambda each: (each.enabled, each.id))
+    known = await applied.automations(prefect, (should.name for should in all_wanted))
+    known.sort(key=lambda each: (each.enabled, each.id))
     for should in all_wanted:
         yield [found for found in known if found.name == should.name], should
 

@@ -49,6 +49,15 @@ class Work:
         finally:
             self.holding -= 1
 
+    def goes_on_when(self, holding):
+        """The scenario that lets all go once so many are held."""
+
+        async def scenario(running):
+            await until(lambda: self.holding == holding)
+            self.go_on.set()
+
+        return scenario
+
 
 async def nothing():
     pass
@@ -71,12 +80,7 @@ def test_a_run_holds_as_many_slots_as_are_its_share_of_all_that_extract(prefect)
     other = prefect.run(StateType.RUNNING)
     prefect.extracting(other)
     work = Work(10)
-
-    async def scenario(running):
-        await until(lambda: work.holding == 3)
-        work.go_on.set()
-
-    shared(prefect, work, scenario)
+    shared(prefect, work, work.goes_on_when(3))
     assert (work.left, work.most) == (0, 3)
 
 
@@ -102,12 +106,7 @@ def test_no_more_slots_are_held_than_there_are_calls(prefect):
     """Others have use for them, and each that is taken in vain is a task run that shows nothing."""
     prefect.limit = 6
     work = Work(2)
-
-    async def scenario(running):
-        await until(lambda: work.holding == 2)
-        work.go_on.set()
-
-    shared(prefect, work, scenario)
+    shared(prefect, work, work.goes_on_when(2))
     assert (work.left, work.begun) == (0, 2)
 
 
@@ -115,24 +114,14 @@ def test_a_run_that_is_not_running_any_more_has_no_share(prefect):
     prefect.limit = 4
     prefect.extracting(prefect.run(StateType.CRASHED))
     work = Work(4)
-
-    async def scenario(running):
-        await until(lambda: work.holding == 4)
-        work.go_on.set()
-
-    shared(prefect, work, scenario)
+    shared(prefect, work, work.goes_on_when(4))
 
 
 def test_where_nothing_is_applied_the_setting_is_the_limit(prefect, monkeypatch):
     prefect.limit = None
     monkeypatch.setenv("FACT_EXTRACTION_CONCURRENCY", "2")
     work = Work(5)
-
-    async def scenario(running):
-        await until(lambda: work.holding == 2)
-        work.go_on.set()
-
-    shared(prefect, work, scenario)
+    shared(prefect, work, work.goes_on_when(2))
     assert work.most == 2
 
 
