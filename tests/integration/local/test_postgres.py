@@ -68,6 +68,37 @@ def test_a_server_whose_parent_was_killed_makes_way(tmp_path):
         assert ending.is_gone(old)
 
 
+def test_a_signal_while_the_database_is_asked_raises_and_never_crashes_the_process(postgres):
+    script = """
+import random, signal, sys, time
+from pathlib import Path
+from deployments.local.postgres import EmbeddedPostgres
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+server = EmbeddedPostgres(Path(sys.argv[1]))
+server.create_database("there")
+started = time.monotonic()
+server.create_database("there")
+seconds = time.monotonic() - started
+signal.signal(signal.SIGALRM, interrupt)
+interrupted = 0
+while interrupted < 200:
+    try:
+        signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0001, seconds), 1)
+        server.create_database("there")
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        interrupted += 1
+print(interrupted)
+"""
+    command = [sys.executable, "-c", script, str(postgres.data)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (0, "200\n"), ended.stderr
+
+
 def test_a_folder_whose_making_was_interrupted_is_made_anew(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "base").mkdir()
