@@ -1,10 +1,13 @@
 """Rate limits are kept before they hurt: runs use what the tier allows, and are hardly ever turned away."""
 
 import asyncio
+import time
 from contextlib import AsyncExitStack
 
 import pytest
 
+from deployments.local.messages_api.rate_limits import Limits, ModelLimits
+from deployments.local.messages_api.wire import ApiError
 from flows.errors import PromptTooLong
 from flows.extraction.question import ChunkFacts
 from flows.llm.messages import blocks
@@ -275,6 +278,18 @@ def test_who_exceeds_a_limit_is_told_which_and_when_to_come_back(model, limits, 
     assert says in answer.json()["error"]["message"]
     assert answer.headers["anthropic-ratelimit-requests-limit"]
     assert later.status_code == 200
+
+
+def test_who_comes_back_when_told_is_answered_whatever_the_clock_shows(monkeypatch):
+    for start in range(0, 1_000_000, 997):
+        now = start + 0.1
+        monkeypatch.setattr(time, "monotonic", lambda: now)  # noqa: B023, called in this round
+        limits = ModelLimits(Limits(output_tokens=60))
+        limits.produced(63)
+        with pytest.raises(ApiError) as refused:
+            limits.begin(1)
+        now += refused.value.retry_after or 0
+        limits.begin(1)
 
 
 def test_max_tokens_does_not_count_and_each_model_has_limits_of_its_own(model):

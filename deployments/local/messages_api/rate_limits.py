@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from deployments.local.messages_api.wire import ApiError
 
 _SNAPSHOT = re.compile(r"-\d{8}$")  # of a model's name: both names share its limits
+_ROUNDING = 1e-6  # by which what refills may miss a whole number
 
 
 class Limits(BaseModel):
@@ -72,7 +73,7 @@ class ModelLimits:
     def begin(self, input_tokens: int) -> None:
         """Counts a request. Raises ApiError (429) when it would exceed a limit, and counts nothing then."""
         needs = ((self._requests, 1), (self._burst, 1), (self._input, input_tokens), (self._output, 1))
-        if short := [(bucket, need) for bucket, need in needs if bucket.level() < need]:
+        if short := [(bucket, need) for bucket, need in needs if bucket.level() < need - _ROUNDING]:
             seconds = math.ceil(max(bucket.seconds_until(need) for bucket, need in short))
             raise ApiError(
                 429,
