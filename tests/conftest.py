@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from xdist.scheduler import LoadGroupScheduling
 
     from deployments.local.postgres import EmbeddedPostgres
+    from tests.integration.store.reuse import Reused
     from tests.integration.store.sql import Database
 
 _SETTINGS_OF_A_USER = (
@@ -126,14 +127,21 @@ def with_users(postgres: "EmbeddedPostgres", migrated: str) -> str:
     return name
 
 
-@pytest.fixture
-def db(postgres: "EmbeddedPostgres", with_users: str) -> "Iterator[Database]":
-    """A new database with the platform's roles, all migrations, and two users."""
+@pytest.fixture(scope="session")
+def reused(postgres: "EmbeddedPostgres", with_users: str) -> "Iterator[Reused]":
+    from tests.integration.store.reuse import Reused
     from tests.integration.store.sql import Database
 
-    database = Database(postgres.url(copy_of(postgres, with_users)))
-    yield database
-    database.close()
+    reused = Reused(lambda: Database(postgres.url(copy_of(postgres, with_users))))
+    yield reused
+    reused.close()
+
+
+@pytest.fixture
+def db(reused: "Reused") -> "Iterator[Database]":
+    """A database as new, with the platform's roles, all migrations, and two users."""
+    yield reused.take()
+    reused.give_back()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ Each attempt is a statement in a transaction that is taken back. It is a breach 
 level security refuse in silence, rights and triggers with an error.
 """
 
-import asyncio
 import json
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -196,14 +195,10 @@ def on_the_neighbour() -> list[Attempt]:
 def breaches(db: Database, attempts: Iterable[Attempt], role: str = "authenticated") -> set[str]:
     """The names of the attempts that met a row; `authenticated` is USER."""
 
-    async def tried() -> set[str]:
-        connection = await asyncpg.connect(db.url)
-        try:
-            return {attempt.name for attempt in attempts if await _met_a_row(connection, attempt.sql, role)}
-        finally:
-            await connection.close()
+    async def tried(connection: asyncpg.Connection) -> set[str]:
+        return {attempt.name for attempt in attempts if await _met_a_row(connection, attempt.sql, role)}
 
-    return asyncio.run(tried())
+    return db.ask(tried)
 
 
 async def _met_a_row(connection: asyncpg.Connection, sql: str, role: str) -> bool:

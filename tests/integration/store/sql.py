@@ -1,12 +1,16 @@
 """A database that a test asks in SQL, as whom it likes."""
 
 import asyncio
+import contextlib
 import functools
 import json
 import threading
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, TypeVar
 
 import asyncpg
+
+_Answer = TypeVar("_Answer")
 
 USER, OTHER = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
 
@@ -17,10 +21,32 @@ class Database:
     def __init__(self, url: str):
         self.url = url
         self._pool: asyncpg.Pool | None = None
+        self._only: asyncpg.Connection | None = None
 
     def close(self) -> None:
         if self._pool is not None:
             _done(self._pool.close())
+
+    @contextlib.contextmanager
+    def taking_back(self) -> Iterator[None]:
+        """Whatever is done in here, to the schema too, is done in one transaction and taken back at the end."""
+
+        async def begin() -> Any:
+            self._only = await (await self._connected()).acquire()
+            transaction = self._only.transaction()
+            await transaction.start()
+            return transaction
+
+        async def take_back(transaction: Any) -> None:
+            await transaction.rollback()
+            await (await self._connected()).release(self._only)
+            self._only = None
+
+        transaction = _done(begin())
+        try:
+            yield
+        finally:
+            _done(take_back(transaction))
 
     def run(self, sql: str, *arguments: Any, role: str | None = None, user: str | None = None) -> Any:
         """The rows of one statement; as `role`, else as the owner of everything."""
@@ -31,9 +57,12 @@ class Database:
                 await connection.execute("select set_config('request.jwt.claims', $1, true)", claims)
                 if role:
                     await connection.execute(f"set local role {role}")
-                return await connection.fetch(sql, *arguments)
+                rows = await connection.fetch(sql, *arguments)
+                if role:
+                    await connection.execute("set local role none")  # of a larger transaction, the rest is the owner's
+                return rows
 
-        return self._with_connection(run)
+        return self.ask(run)
 
     def script(self, sql: str) -> None:
         """Many statements, in a transaction."""
@@ -42,7 +71,7 @@ class Database:
             async with connection.transaction():
                 await connection.execute(sql)
 
-        self._with_connection(run)
+        self.ask(run)
 
     def value(self, sql: str, *arguments: Any, **who: str) -> Any:
         return self.run(sql, *arguments, **who)[0][0]
@@ -59,17 +88,24 @@ class Database:
     def row(self) -> Any:
         return self.run("select * from user_profiles where user_id = $1", USER)[0]
 
-    def _with_connection(self, work: Any) -> Any:
-        async def run() -> Any:
-            if self._pool is None:
-                self._pool = await asyncpg.create_pool(self.url, min_size=0, max_size=10)
-            async with self._pool.acquire() as connection:
+    def ask(self, work: Callable[[asyncpg.Connection], Coroutine[Any, Any, _Answer]]) -> _Answer:
+        """What `work` gives, which is called with a connection."""
+
+        async def run() -> _Answer:
+            if self._only is not None:
+                return await work(self._only)
+            async with (await self._connected()).acquire() as connection:
                 return await work(connection)
 
         return _done(run())
 
+    async def _connected(self) -> asyncpg.Pool:
+        if self._pool is None:
+            self._pool = await asyncpg.create_pool(self.url, min_size=0, max_size=10)
+        return self._pool
 
-def _done(work: Any) -> Any:
+
+def _done(work: Coroutine[Any, Any, _Answer]) -> _Answer:
     return asyncio.run_coroutine_threadsafe(work, _loop()).result()
 
 
