@@ -4,6 +4,7 @@ What they need is imported within: the process that hands out the tests makes no
 """
 
 import asyncio
+import gc
 import os
 import secrets
 import tempfile
@@ -32,6 +33,12 @@ def pytest_configure(config: pytest.Config) -> None:
     Also where the environment names a file: it is that of all authorities.
     """
     os.environ["SSL_CERT_FILE"] = _one_certificate(config)
+    gc.disable()  # What is imported stays: to look through it again and again is a sixth of the collection.
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

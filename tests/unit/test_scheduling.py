@@ -9,7 +9,7 @@ from tests.scheduling import STACKS, StackScheduling
 
 OF_STACK = [f"tests/integration/test_a.py::test_{number}@stack" for number in range(12)]
 GROUPED = [f"tests/integration/test_b.py::test_{number}@stack, sample run" for number in range(5)]
-OTHERS = [f"tests/unit/test_c.py::test_{number}" for number in range(20)]
+OTHERS = [f"tests/unit/test_{number}.py::test_{each}" for number in range(10) for each in "ab"]
 COLLECTED = [*OF_STACK, *GROUPED, *OTHERS]
 
 
