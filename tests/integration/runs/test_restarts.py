@@ -16,6 +16,8 @@ def test_a_restart_of_the_worker_costs_no_more_than_the_calls_in_flight(service,
     path = service.upload(user_id, export_of(_CALLS))
     run_id = service.start(settings=patient, user_id=str(user_id), storage_path=path)
     service.asked(calls=3, in_flight=_AT_ONCE)
+    # An answer that is still on its way into the database is a call in flight to the run, though not to the stand-in.
+    service.wait(lambda: len(service.answers(user_id)), lambda stored: stored == 3)
     stack.services["worker"].send(signal.SIGTERM)
     stack.services["worker"].finish()
     assert service.run(run_id)["state_name"] == "AwaitingRetry"
