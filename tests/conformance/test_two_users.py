@@ -27,20 +27,24 @@ PROTECTIONS = "20261125180000"
 
 
 @pytest.fixture
-def usual(db):
+def taken_back(db):
     with db.taking_back():
-        db.script(USUAL_APP)
-        populate(db)
         yield db
 
 
 @pytest.fixture
-def opened(db):
+def usual(taken_back):
+    taken_back.script(USUAL_APP)
+    populate(taken_back)
+    return taken_back
+
+
+@pytest.fixture
+def opened(taken_back):
     """An app that lets everybody do everything, as far as policies and rights go."""
-    with db.taking_back():
-        db.script(OPEN_APP)
-        populate(db)
-        yield db
+    taken_back.script(OPEN_APP)
+    populate(taken_back)
+    return taken_back
 
 
 @pytest.mark.parametrize("role", WHO)
@@ -139,11 +143,10 @@ OURS_ONLY = {table: "full pass: the full pass only" for table in TABLES if table
 
 
 @pytest.fixture
-def alone(db):
+def alone(taken_back):
     """A project whose app has no policies of its own."""
-    with db.taking_back():
-        populate(db)
-        yield db
+    populate(taken_back)
+    return taken_back
 
 
 def test_each_policy_is_tried(db):
