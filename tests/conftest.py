@@ -8,7 +8,7 @@ import gc
 import os
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,12 +33,16 @@ def pytest_configure(config: pytest.Config) -> None:
     Also where the environment names a file: it is that of all authorities.
     """
     os.environ["SSL_CERT_FILE"] = _one_certificate(config)
-    gc.disable()  # What is imported stays: to look through it again and again is a sixth of the collection.
 
 
-def pytest_collection_finish() -> None:
-    gc.freeze()
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported stays: to look through it for garbage again and again is a sixth of the collection."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
