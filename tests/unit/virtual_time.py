@@ -14,7 +14,8 @@ Result = TypeVar("Result")
 class _Clock(selectors.SelectSelector):
     def __init__(self) -> None:
         super().__init__()
-        self.now = time.monotonic()
+        #: Whole seconds, or it would hang on the machine's uptime whether a sum of floats reaches a moment or just not.
+        self.now = float(int(time.monotonic()))
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:  # it waits for a thread
