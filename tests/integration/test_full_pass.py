@@ -203,17 +203,6 @@ def test_extraction_never_has_more_calls_in_flight_than_the_limit(service):
     assert service.messages.get("/_control").json()["in_flight"]["max"] == 3
 
 
-def test_the_same_export_again_writes_no_chunk_and_a_smaller_one_removes_what_is_gone(service):
-    user_id = service.new_user()
-    texts = [f"I like tea number {number}." for number in range(5)]
-    service.full_pass(user_id, simple_export(*texts))
-    first = service.chunks(user_id)
-    service.full_pass(user_id, simple_export(*texts))
-    assert service.chunks(user_id) == first
-    service.full_pass(user_id, simple_export(*texts[:4]))
-    assert service.chunks(user_id) == [chunk for chunk in first if chunk["conversation_id"] != "c4"]
-
-
 def test_what_is_skipped_is_in_the_log_and_in_an_artifact(service):
     user_id = service.new_user()
     export = [{"id": "empty", "messages": []}, 7, *simple_export("I like tea."), {"who": "private words"}]
@@ -226,10 +215,11 @@ def test_what_is_skipped_is_in_the_log_and_in_an_artifact(service):
     assert "private words" not in artifact["data"]
 
 
-def test_chunks_from_before_the_full_pass_are_replaced(service):
-    user_id = service.new_user()
+def test_a_user_whose_run_is_dead_is_taken_over_and_chunks_from_before_the_full_pass_are_replaced(service):
+    user_id = service.new_user(full_pass_status="processing", full_pass_run_id="00000000-0000-4000-8000-0000000000aa")
     service.supabase.post("/rest/v1/conversation_chunks", json={"user_id": str(user_id), "content": "old"})
-    service.full_pass(user_id, simple_export("I like tea."))
+    row = service.full_pass(user_id, simple_export("I like tea."))
+    assert row["full_pass_status"] == "complete"
     assert [chunk["conversation_id"] for chunk in service.chunks(user_id)] == ["c0"]
 
 
@@ -359,11 +349,12 @@ def test_a_model_that_refuses_access_fails_for_good_and_at_once(service):
     assert service.messages.get("/_control").json()["calls"]["total"] <= 3  # one a slot, no retries
 
 
-def test_a_reply_that_cannot_be_used_is_an_error_and_never_no_facts(service):
-    service.messages.put(
-        "/_control", json={"faults": [{"kind": "truncate", "schema": "ChunkFacts"}]}
-    ).raise_for_status()
-    row = service.full_pass(service.new_user(memory_md="old memory"), simple_export("I like tea."))
+def test_a_reply_that_cannot_be_used_is_an_error_and_the_scheduled_flow_starts_the_next_try_once(service):
+    """It is never taken for no facts."""
+    fault = {"kind": "truncate", "schema": "ChunkFacts", "times": 2}
+    service.messages.put("/_control", json={"faults": [fault]}).raise_for_status()
+    user_id = service.new_user(memory_md="old memory")
+    row = service.full_pass(user_id, simple_export("I like tea."))
     assert row["full_pass_status"] == "failed"
     assert row["full_pass_error"].startswith("step=extract_facts: IncompleteExtraction: 1 of 1 chunks")
     run = service.run(row["full_pass_run_id"])
@@ -374,6 +365,13 @@ def test_a_reply_that_cannot_be_used_is_an_error_and_never_no_facts(service):
     assert row["full_pass_next_retry_at"] is not None
     assert row["memory_md"] == "old memory"
     assert row["import_cost_json"]["total"]["calls"] == 2  # what a failed run has cost is known too
+    service.due(user_id)
+    with service.without_worker():
+        for _ in range(2):
+            service.tick()
+        service.execute(service.made_run(user_id))
+    row = service.row(user_id)
+    assert (row["full_pass_status"], row["full_pass_attempts"]) == ("complete", 2)
 
 
 def test_when_a_model_cannot_write_memory_the_facts_stand_there_in_their_own_words(service):
@@ -452,23 +450,3 @@ def test_a_second_run_that_ended_at_once_stays_without_consequence(service, seco
     service.tick()
     assert service.row(user_id) == before
     assert service.task_runs(second_run["id"]) == []  # of which one would be red
-
-
-def test_a_user_whose_run_is_dead_is_taken_over(service):
-    user_id = service.new_user(full_pass_status="processing", full_pass_run_id="00000000-0000-4000-8000-0000000000aa")
-    row = service.full_pass(user_id, simple_export("I like tea."))
-    assert row["full_pass_status"] == "complete"
-
-
-def test_the_scheduled_flow_starts_the_next_try_of_a_failed_user_once(service):
-    service.messages.put("/_control", json={"faults": [{"kind": "malformed", "schema": "ChunkFacts", "times": 2}]})
-    user_id = service.new_user()
-    failed = service.full_pass(user_id, simple_export("I like tea."))
-    assert failed["full_pass_status"] == "failed"
-    service.due(user_id)
-    with service.without_worker():
-        for _ in range(2):
-            service.tick()
-        service.execute(service.made_run(user_id))
-    row = service.row(user_id)
-    assert (row["full_pass_status"], row["full_pass_attempts"]) == ("complete", 2)

@@ -19,35 +19,32 @@ def zero(service: FullPassService) -> None:
 # Paid once
 
 
-def test_a_newer_export_costs_only_what_is_new(service):
+def test_a_newer_export_costs_what_is_new_and_what_the_person_has_deleted_is_gone_and_in_time_forgotten(service):
     user_id = service.new_user()
-    assert service.full_pass(user_id, export_of(40))["full_pass_status"] == "complete"
-    assert service.calls() == 40
+    export = export_of(10)
+    assert service.full_pass(user_id, export)["full_pass_status"] == "complete"
+    first = service.chunks(user_id)
     zero(service)
-    row = service.full_pass(user_id, [*export_of(40), *_renamed(export_of(2, "new "))])
+    service.full_pass(user_id, export)
+    assert service.chunks(user_id) == first  # no row is written again
+    assert service.calls() == 0
+
+    (new,) = export_of(1, "new ")
+    row = service.full_pass(user_id, [*export[:9], {**new, "id": "new"}])
     assert row["full_pass_status"] == "complete"
-    assert service.calls() == 2  # 5 % new conversations, 5 % of the calls
-    assert "I like tea number 39." in row["memory_md"]
-    assert "I like tea number new 1." in row["memory_md"]
-
-
-def _renamed(conversations):
-    return [{**conversation, "id": f"new-{conversation['id']}"} for conversation in conversations]
-
-
-def test_facts_of_what_the_person_has_deleted_are_gone_and_what_was_paid_for_is_forgotten_in_time(service):
-    user_id = service.new_user()
-    texts = [f"I like tea number {number}." for number in range(10)]
-    service.full_pass(user_id, simple_export(*texts))
-    row = service.full_pass(user_id, simple_export(*texts[:9]))
-    assert "number 8" in row["memory_md"]
+    assert service.calls() == 1
+    assert "I like tea number 8." in row["memory_md"]
+    assert "I like tea number new 0." in row["memory_md"]
     assert "number 9" not in row["memory_md"]
+    assert [chunk for chunk in service.chunks(user_id) if chunk["conversation_id"] != "new"] == [
+        chunk for chunk in first if chunk["conversation_id"] != "c9"
+    ]
     own = {"Authorization": f"Bearer {service.token_of(user_id)}"}
-    assert len(service.supabase.get("/rest/v1/chunk_facts", headers=own).json()) == 9
+    assert len(service.supabase.get("/rest/v1/chunk_facts", headers=own).json()) == 10
     service.tick()
-    assert len(service.answers(user_id)) == 10
+    assert len(service.answers(user_id)) == 11
     service.tick(ANSWER_RETENTION_DAYS="0")
-    assert len(service.answers(user_id)) == 9
+    assert len(service.answers(user_id)) == 10
 
 
 def test_a_killed_run_is_a_failed_pass_of_which_at_most_the_calls_that_were_in_flight_are_repeated(service):
@@ -101,22 +98,16 @@ def test_what_passes_is_tried_again_and_seen_in_the_log_and_the_row(service):
         {"kind": "status", "status": 500, "times": 1},
         {"kind": "drop", "times": 1},
         {"kind": "status", "status": 529, "retry_after": 0.1, "times": 1},
+        {"kind": "hang", "times": 1},
     )
     user_id = service.new_user()
-    run_id = service.run_here(user_id, service.upload(user_id, export_of(6)))
+    run_id = service.run_here(user_id, service.upload(user_id, export_of(6)), MODEL_TIMEOUT_SECONDS="3")
     row = service.row(user_id)
     assert row["full_pass_status"] == "complete"
     retries = [line for line in service.log(run_id) if "step=extract_facts status=retry" in line]
-    assert sorted(line.partition("reason=")[2].split()[0] for line in retries)[:2] == ["500", "529"]
-    assert len(retries) == 3
+    assert {"500", "529"} <= {line.partition("reason=")[2].split()[0] for line in retries}
     (entry,) = (entry for entry in row["import_cost_json"]["by_step"] if entry["step"] == "extract_facts")
-    assert entry["retries"] == 3
-
-
-def test_a_call_that_hangs_is_given_up_and_made_again(service):
-    faults(service, {"kind": "hang", "times": 1})
-    row = service.full_pass(service.new_user(), simple_export("I like tea."), MODEL_TIMEOUT_SECONDS="1")
-    assert row["full_pass_status"] == "complete"
+    assert entry["retries"] >= 4  # more where an answer takes three seconds
 
 
 def test_a_run_gives_up_when_its_retries_are_used_up_and_goes_on_later(service):
@@ -165,11 +156,7 @@ def test_a_spend_limit_ends_the_run_keeps_what_is_paid_for_and_says_when_it_goes
     assert row["full_pass_error"].startswith("step=extract_facts: SpendLimitReached: the account has reached the spend")
     assert "(not counted as an attempt, the next about 2099-01-01 00:" in row["full_pass_error"]
     assert (row["full_pass_next_retry_at"][:10], row["full_pass_attempts"]) == ("2099-01-01", 0)
-    paid = len(service.answers(user_id))
-    assert paid >= 5
-    zero(service)
-    assert service.full_pass(user_id, export_of(20))["full_pass_status"] == "complete"
-    assert service.calls() == 20 - paid
+    assert len(service.answers(user_id)) >= 5
 
 
 # Safety

@@ -105,9 +105,9 @@ def test_slots_that_nobody_has_any_more_are_given_back(service):
 
 
 def test_slots_that_are_in_use_are_not_given_back(service):
-    service.messages.put("/_control", json={"latency_seconds": 0.3}).raise_for_status()
+    service.messages.put("/_control", json={"latency_seconds": 2}).raise_for_status()
     user_id = service.new_user()
-    with service.running_here(user_id, service.upload(user_id, export_of(60))):
+    with service.running_here(user_id, service.upload(user_id, export_of(9))):
         service.asked(in_flight=3)
         service.tick()
     service.succeeded(user_id)
