@@ -76,9 +76,9 @@ def one_conversation_above_the_limit(file: IO[str]) -> None:
     [
         pytest.param(one_conversation_of_30_mb, (1, 11_000, 0), 130, id="one conversation of 30 MB"),
         pytest.param(one_message_of_5_mb, (1, 1, 0), 130, id="one message of 5 MB"),
-        # A quarter of what 130 MB are for, in a quarter of the memory: it grows by the message.
-        pytest.param(tiny_messages(250_000), (1, 250_000, 0), 130 / 4, id="tiny messages"),
-        pytest.param(conversations(25_000), (25_000, 25_000, 0), 130 / 4, id="conversations"),
+        # A tenth of what 130 MB are for, in a tenth of the memory: it grows by the message.
+        pytest.param(tiny_messages(100_000), (1, 100_000, 0), 130 / 10, id="tiny messages"),
+        pytest.param(conversations(10_000), (10_000, 10_000, 0), 130 / 10, id="conversations"),
         pytest.param(one_conversation_above_the_limit, (1, 1, 1), 130, id="one conversation above the limit"),
         # The whole of it takes half a minute, and tells nothing but that no other limit stands in between.
         pytest.param(tiny_messages(1_000_000), (1, 1_000_000, 0), 130, id="a million", marks=pytest.mark.slow),
