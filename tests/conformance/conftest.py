@@ -23,6 +23,13 @@ from tests.unit.fake_model import KEY
 __all__ = ["events", "model", "routes", "stand_in", "supabase"]
 
 
+@pytest.fixture
+def taken_back(db: Database) -> Iterator[Database]:
+    """A database whose schema a test may change, too: what is done in it is taken back at the end."""
+    with db.taking_back():
+        yield db
+
+
 @pytest.fixture(scope="session")
 def running_project(
     postgres: EmbeddedPostgres, migrated: str, tmp_path_factory: pytest.TempPathFactory

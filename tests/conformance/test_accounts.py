@@ -23,10 +23,10 @@ CALL = "call full_pass_reference_accounts()"
 
 
 @pytest.fixture
-def populated(db):
+def populated(taken_back):
     for user, run in ((USER, "run-1"), (OTHER, "run-2")):
-        db.script(ROWS.format(user=user, run=run) + FACT_ROWS.format(user=user))
-    return db
+        taken_back.script(ROWS.format(user=user, run=run) + FACT_ROWS.format(user=user))
+    return taken_back
 
 
 @pytest.fixture

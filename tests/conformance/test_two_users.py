@@ -27,12 +27,6 @@ PROTECTIONS = "20261125180000"
 
 
 @pytest.fixture
-def taken_back(db):
-    with db.taking_back():
-        yield db
-
-
-@pytest.fixture
 def usual(taken_back):
     taken_back.script(USUAL_APP)
     populate(taken_back)
