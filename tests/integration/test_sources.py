@@ -44,7 +44,7 @@ def facts(row, what):
     return sum(line.startswith(f"- {what}") for line in row["memory_md"].splitlines())
 
 
-def test_whoever_has_chatgpt_and_claude_has_both_and_a_far_smaller_export_removes_nothing(service):
+def test_whoever_has_chatgpt_and_claude_has_both_and_going_back_pays_nothing(service):
     user_id = service.new_user()
     row = service.full_pass(user_id, of_chatgpt(*range(43)))
     assert (len(service.chunks(user_id)), len(service.answers(user_id)), facts(row, "I like tea")) == (43, 43, 43)
@@ -61,11 +61,12 @@ def test_whoever_has_chatgpt_and_claude_has_both_and_a_far_smaller_export_remove
     imports = {name.partition(":")[0]: told["conversations"] for name, told in row["full_pass_imports"].items()}
     assert imports == {"chatgpt": 43, "claude": 1}
     assert "ana" not in json.dumps(row["full_pass_imports"])
-    removes_nothing_until_it_is_told_to_replace(service, user_id, of_chatgpt(42))
 
 
-def removes_nothing_until_it_is_told_to_replace(service, user_id, far_smaller):
-    path = service.upload(user_id, far_smaller)
+def test_a_far_smaller_export_removes_nothing_and_says_so_until_it_is_told_to_replace(service):
+    user_id = service.new_user()
+    service.full_pass(user_id, [*of_chatgpt(*range(43)), *of_claude(1)])
+    path = service.upload(user_id, of_chatgpt(42))
     run_id = service.run_here(user_id, path)
     row = service.row(user_id)
     assert (row["full_pass_status"], facts(row, "I like tea"), len(service.chunks(user_id))) == ("complete", 43, 44)

@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 class _Clock(selectors.SelectSelector):
     def __init__(self) -> None:
         super().__init__()
-        #: Whole seconds, or it would hang on the machine's uptime whether a sum of floats reaches a moment or just not.
+        #: Whole seconds: else it depends on the machine's uptime whether a sum of floats reaches a moment or just not.
         self.now = float(int(time.monotonic()))
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
