@@ -57,6 +57,11 @@ def test_how_much_a_step_thinks_is_a_setting(model, monkeypatch):
     assert used["off"] < used["low"] < used["high"]
 
 
+def test_a_question_is_thought_about_as_long_each_time(model):
+    used = [ask(model, Step.GENERATE_MEMORY, times=3)[0].thinking_tokens for _ in range(3)]
+    assert used == used[:1] * 3
+
+
 @pytest.mark.parametrize("name", [*models.MODELS])
 def test_every_known_model_takes_what_is_said_of_thinking(model, monkeypatch, name):
     for thinking in ("off", "low", "medium", "high"):

@@ -25,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from deployments.local.messages_api import marks
 from deployments.local.messages_api.prompt_cache import PromptCache
 from deployments.local.messages_api.rate_limits import Limits, RateLimits
 from deployments.local.messages_api.reply_forms import Form, Schemas, Tools
@@ -142,8 +143,7 @@ class Counters:
         if not self._prompts:
             self._first = self._last = time.monotonic()
         self._elapse()
-        # By what was asked, not by its random tags: those differ from call to call.
-        self._prompts[hashlib.blake2b(_without_tags(prompt).encode(), digest_size=16).digest()] += 1
+        self._prompts[hashlib.blake2b(marks.without_tags(prompt).encode(), digest_size=16).digest()] += 1
         self.about.update(set(_MARKER.findall(prompt)))
         self.in_flight[name] += 1
         for each, now in ((name, self.in_flight[name]), ("total", self.in_flight.total())):
@@ -304,8 +304,3 @@ class Control:
         except TimeoutError:
             return JSONResponse({"error": "not reached in time"}, status_code=408)
         return JSONResponse(self._counters.as_json())
-
-
-def _without_tags(prompt: str) -> str:
-    parts = prompt.split("<")
-    return "<".join(part.split(">", 1)[-1] if "-" in part.split(">", 1)[0][:20] else part for part in parts)

@@ -33,3 +33,9 @@ class Block(NamedTuple):
 def blocks(prompt: str) -> dict[str, Block]:
     """Name → block."""
     return {match[1]: Block(match[3], match[2]) for match in _BLOCK.finditer(prompt)}
+
+
+def without_tags(prompt: str) -> str:
+    """What was asked, the same in each call: the digits of its tags are others each time."""
+    parts = prompt.split("<")
+    return "<".join(part.split(">", 1)[-1] if "-" in part.split(">", 1)[0][:20] else part for part in parts)

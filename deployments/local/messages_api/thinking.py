@@ -7,14 +7,16 @@ whether and how much; thinking counts towards max_tokens, is billed as output, a
 import hashlib
 from typing import Any
 
+from deployments.local.messages_api import marks
+
 _BY_EFFORT = {"low": 0.25, "medium": 1.0, "high": 3.0, "xhigh": 6.0, "max": 10.0}  # no source: it differs by request
 
 
 def tokens(effort: str | None, prompt: str, mean: int) -> int:
-    """Tokens that a call thinks with; `mean` is that of medium effort. The same prompt always gets the same."""
+    """Tokens that a call thinks with; `mean` is that of medium effort. The same question always gets the same."""
     if effort is None:
         return 0
-    chance = int.from_bytes(hashlib.blake2b(prompt.encode(), digest_size=2).digest()) / 65_535
+    chance = int.from_bytes(hashlib.blake2b(marks.without_tags(prompt).encode(), digest_size=2).digest()) / 65_535
     return round(2 * chance * mean * _BY_EFFORT[effort])
 
 
