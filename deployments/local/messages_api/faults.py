@@ -3,7 +3,7 @@
 PUT    /_control   {"latency_seconds": 0.0, "thinking_tokens": 600, "archived_batches": [], "schemas"?, "tools"?,
                    "limits": {"requests": 50, "input_tokens": 50000, "output_tokens": 10000}, "faults": [
                    {"kind": …, "schema"?, "contains"?, "status"?, "message"?, "retry_after"?, "times"?, "every"?}]}
-                   replaces the behaviour
+                   replaces the behaviour; the latency also that of calls under way
 GET    /_control   the counters; with ?contains=WORD also `about`: how many calls had a word like qx0001 in their prompt
 DELETE /_control   zeroes the counters, and no prompt is cached any more
 GET    /_control/wait?schema=NAME&in_flight=N | &calls=N   answers when so many calls of that kind are being
@@ -16,7 +16,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -189,6 +189,7 @@ class Control:
         self._hits: Counter[int] = Counter()
         self._counters = Counters()
         self._changed = asyncio.Condition()
+        self._replaced = asyncio.Event()  # another for each behaviour
 
     def routes(self) -> list[Route]:
         return [
@@ -214,6 +215,13 @@ class Control:
     @property
     def latency_seconds(self) -> float:
         return self._behaviour.latency_seconds
+
+    async def delay(self) -> None:
+        """Lasts as long as a call."""
+        began = time.monotonic()
+        while (left := began + self.latency_seconds - time.monotonic()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._replaced.wait(), left)
 
     @property
     def thinking_tokens(self) -> int:
@@ -272,6 +280,8 @@ class Control:
             return JSONResponse({"error": str(error)}, status_code=400)
         self.rate_limits.set(self._behaviour.limits)
         self._hits.clear()
+        self._replaced.set()
+        self._replaced = asyncio.Event()
         return Response(status_code=204)
 
     async def _get(self, request: Request) -> Response:

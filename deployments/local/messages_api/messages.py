@@ -1,6 +1,5 @@
 """The stand-in's Messages API: one request, one answer by rules (see deployments.local.messages_api)."""
 
-import asyncio
 import json
 import secrets
 from typing import Any
@@ -33,8 +32,7 @@ class MessagesApi:
                 form = answered_by(body, self._control.schemas or schemas, self._control.tools)
                 cached = self._control.prompt_cache.look_up(body)
                 self._begin(request, body["model"], prompt, cached)
-                if self._control.latency_seconds:
-                    await asyncio.sleep(self._control.latency_seconds)
+                await self._control.delay()
                 response = await self._answer(request, body, prompt, kind, form, call.fault, cached)
             except ApiError as error:
                 call.status = error.status

@@ -105,13 +105,23 @@ def test_slots_that_nobody_has_any_more_are_given_back(service):
 
 
 def test_slots_that_are_in_use_are_not_given_back(service):
-    service.messages.put("/_control", json={"latency_seconds": 2}).raise_for_status()
+    def calls_take(seconds):
+        service.messages.put("/_control", json={"latency_seconds": seconds}).raise_for_status()
+
+    calls_take(0.5)
     user_id = service.new_user()
-    with service.running_here(user_id, service.upload(user_id, export_of(9))):
-        service.asked(in_flight=3)
-        service.tick()
+    with service.running_here(user_id, service.upload(user_id, export_of(30)), MODEL_TIMEOUT_SECONDS="90"):
+        service.asked(calls=1)  # which goes ahead of the others
+        calls_take(60)
+        try:
+            service.asked(in_flight=3)
+            service.tick()
+            limit = service.prefect.get("/v2/concurrency_limits/tag:extraction").json()
+            under_way = service.messages.get("/_control").json()["in_flight"]["now"]
+        finally:
+            calls_take(0)
+    assert limit["active_slots"] == under_way == 3
     service.succeeded(user_id)
-    assert service.messages.get("/_control").json()["in_flight"]["max_by_schema"]["ChunkFacts"] == 3
 
 
 def test_a_tick_removes_the_text_of_a_killed_run_from_its_machine(service, tmp_path):
