@@ -37,11 +37,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """What is imported stays: to look through it for garbage again and again is a sixth of the collection."""
+    """What is imported stays: to look through it for garbage takes a sixth of the collection, and 5 % of the tests."""
     gc.disable()
     try:
         return (yield)
     finally:
+        gc.freeze()
         gc.enable()
 
 

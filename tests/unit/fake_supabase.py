@@ -81,9 +81,16 @@ class FakeSupabase(FakeDeliveries, FakeMemory):
         else:
             rows = self.tables[query.table]
         names = query.columns.split(",")
-        found = [row for row in rows if _matches(row, query)]
+        found = rows
+        for name, value in query.equal.items():
+            found = [row for row in found if row.get(name) == value]
+        for name, values in query.among.items():
+            found = [row for row in found if row.get(name) in values]
         if query.order:
-            found.sort(key=lambda row: (row.get(query.order or "") is None, row.get(query.order or "")))
+            order = query.order
+            if query.after is not None:
+                found = [row for row in found if (row.get(order) or "") > query.after]
+            found = sorted(found, key=lambda row: (row.get(order) is None, row.get(order)))
         shown = found[: min(query.limit or self._max_rows, self._max_rows)]
         rows = [{name: row.get(name) for name in names} for row in shown]
         return Page(rows, len(found) if query.counted else None)
@@ -303,11 +310,3 @@ class Nothing:
 
     async def download(self, *_: object) -> int:
         raise ExportError("there is no such object")
-
-
-def _matches(row: Row, query: Query) -> bool:
-    return (
-        all(row.get(name) == value for name, value in query.equal.items())
-        and all(row.get(name) in values for name, values in query.among.items())
-        and (query.after is None or (row.get(query.order or "") or "") > query.after)
-    )

@@ -115,8 +115,8 @@ def test_a_million_levels_are_too_deep(bracket):
         b'[{"title": 1}' + b" " * 12_000_000,
         b'[{"title": 1}' + b"} " * 4_000_000,
         b'[{"title": 1}, {"x": "' + b"\\" * 12_000_001,
-        b'[{"title": 1}, ' + b'{"title": "}, ' * 60_000,
-        b'[{"title": 1}, ' + b'{"x": 1}, ' * 50_000,
+        b'[{"title": 1}, ' + b'{"title": "}, ' * 30_000,
+        b'[{"title": 1}, ' + b'{"x": 1}, ' * 20_000,
     ],
     ids=[
         "endless string",
@@ -137,8 +137,11 @@ def test_time_grows_no_faster_than_the_input(content):
             pass
         return time.process_time() - started
 
-    quarter = min(seconds(content[: len(content) // 4]) for _ in range(2))
-    assert seconds(content) < 12 * quarter + 0.5
+    def times_longer() -> float:
+        return seconds(content) / min(seconds(content[: len(content) // 4]) for _ in range(2))
+
+    # 16 times as long if it were the square. A busy machine is asked again.
+    assert any(times_longer() < 12 for _ in range(5))
 
 
 @settings(deadline=None, max_examples=150)

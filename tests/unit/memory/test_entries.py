@@ -231,17 +231,17 @@ def test_a_run_that_failed_behind_the_reply_does_not_pay_for_it_again(ana):
 def test_memory_is_within_its_limit_and_fills_it(remembered, monkeypatch, limit):
     monkeypatch.setenv("MEMORY_MAX_TOKENS", str(limit))
     sections = list(MemorySection)
-    for number in range(3_900):
+    for number in range(1_300):
         remembered.know(f"I like tea number {number} from the hills very much.", section=sections[number % 7])
     done = remembered.remember()
     assert limit * 0.7 < tokens.estimate(remembered.memory_md) <= limit
     assert len(remembered.sections()) == 7
-    assert done.chosen.left == 3_900 - done.chosen.chosen
-    assert len(remembered.supabase.tables["memory_facts"]) == 3_900
+    assert done.chosen.left == 1_300 - done.chosen.chosen
+    assert len(remembered.supabase.tables["memory_facts"]) == 1_300
 
 
 def test_no_question_is_large(remembered, monkeypatch):
-    monkeypatch.setenv("MEMORY_MAX_TOKENS", "30000")
+    monkeypatch.setenv("MEMORY_MAX_TOKENS", "20000")
     sizes = []
 
     def write(facts):
@@ -249,7 +249,7 @@ def test_no_question_is_large(remembered, monkeypatch):
         return [{"text": fact["text"], "facts": [fact["n"]]} for fact in facts]
 
     written_by(monkeypatch, write)
-    for number in range(600):
+    for number in range(400):
         remembered.know(f"I like tea number {number} from the hills {'very ' * 20}much.")
     remembered.remember()
     assert len(sizes) > 3

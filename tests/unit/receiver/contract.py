@@ -1,4 +1,6 @@
-"""What `test_contract.py` has pytest run in a process of its own, with Schemathesis: a test for each operation."""
+"""What tests/integration/deployments/test_contract.py has pytest run in a process of its own, with Schemathesis: a test
+for each operation.
+"""
 
 from typing import Any
 

@@ -19,6 +19,14 @@ from tests.unit.receiver.conftest import KEY, OTHER_KEY
 SECRET = "whsec_" + "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0"
 
 
+def test_the_document_says_who_may_ask():
+    said = receiver_app.app.openapi()
+    assert said["openapi"].startswith("3.1")
+    assert said["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    methods = {path: each for path, methods in said["paths"].items() for each in methods.values()}
+    assert {path for path, each in methods.items() if "security" not in each} == {"/health", "/ready"}
+
+
 def test_each_of_several_keys_is_good(receiver):
     for key in (KEY, OTHER_KEY):
         assert receiver.ask("GET", f"/status/{USER}", headers={"Authorization": f"Bearer {key}"}).status_code == 200
