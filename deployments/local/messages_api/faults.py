@@ -189,7 +189,7 @@ class Control:
         self._hits: Counter[int] = Counter()
         self._counters = Counters()
         self._changed = asyncio.Condition()
-        self._replaced = asyncio.Event()  # another for each behaviour
+        self._replaced = asyncio.Event()  # another for each behaviour; `_changed` wakes with each call
 
     def routes(self) -> list[Route]:
         return [

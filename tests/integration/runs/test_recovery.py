@@ -122,6 +122,7 @@ def test_slots_that_are_in_use_are_not_given_back(service):
             calls_take(0)
     assert limit["active_slots"] == under_way == 3
     service.succeeded(user_id)
+    assert service.messages.get("/_control").json()["in_flight"]["max_by_schema"]["ChunkFacts"] == 3
 
 
 def test_a_tick_removes_the_text_of_a_killed_run_from_its_machine(service, tmp_path):

@@ -2,7 +2,6 @@
 
 import io
 import json
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +11,7 @@ from flows.errors import ExportError
 from flows.exports import elements
 from flows.exports.conversations import Skipped
 from flows.exports.elements import BROKEN_OFF, NOT_AN_OBJECT, TOO_DEEP, TOO_LARGE
+from tests.unit import growth
 
 LIMIT = 1 << 20
 TEXT = st.text(alphabet=st.sampled_from('ab"\\{}[],: \n\u00e9字😀')) | st.text(max_size=20)
@@ -131,17 +131,8 @@ def test_a_million_levels_are_too_deep(bracket):
     ],
 )
 def test_time_grows_no_faster_than_the_input(content):
-    def seconds(part: bytes) -> float:
-        started = time.process_time()
-        for _ in elements.read(io.BytesIO(part), 4 << 20):
-            pass
-        return time.process_time() - started
-
-    def times_longer() -> float:
-        return seconds(content) / min(seconds(content[: len(content) // 4]) for _ in range(2))
-
-    # 16 times as long if it were the square. A busy machine is asked again.
-    assert any(times_longer() < 12 for _ in range(5))
+    part = content[: len(content) // 4]  # the whole would take 16 times as long if it were the square
+    assert growth.is_below(12, lambda given: read(given, 4 << 20), part=part, whole=content)
 
 
 @settings(deadline=None, max_examples=150)

@@ -1,6 +1,4 @@
-"""What tests/integration/deployments/test_contract.py has pytest run in a process of its own, with Schemathesis: a test
-for each operation.
-"""
+"""What an integration test has pytest run in a process of its own, with Schemathesis: a test for each operation."""
 
 from typing import Any
 
